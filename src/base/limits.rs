@@ -1,0 +1,23 @@
+//! Every bound that is not a setting has its name and its number here.
+
+/// The largest Kafka frame a broker may be set to accept. Its first length byte stays at most 0x07, which is how
+/// the port tells Kafka from text; Kafka's own default (100 MiB) lies below.
+pub const FRAME_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// The longest topic name, as in Kafka.
+pub const TOPIC_NAME_BYTES_MAX: usize = 249;
+
+/// What a text line may have beside the value: verb, topic, key, quotes.
+pub const TEXT_LINE_EXTRA_BYTES: usize = 4 * 1024;
+
+/// Records in one `CONSUME` without a count.
+pub const TEXT_CONSUME_RECORDS_DEFAULT: u64 = 1000;
+
+/// What one compressed batch may expand to, so that a small bomb cannot take the memory.
+pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Idempotent batches remembered per producer, as Kafka's ProducerStateEntry.
+pub const PRODUCER_BATCHES_REMEMBERED: usize = 5;
+
+/// Writes go to a file in pieces of this size; larger ones were measured at half the speed.
+pub const WRITE_PIECE_BYTES: usize = 128 * 1024;
