@@ -75,6 +75,10 @@ impl Decoder {
         self.array().map(i64::from_be_bytes)
     }
 
+    pub fn u16(&mut self) -> Result<u16, DecodeError> {
+        self.array().map(u16::from_be_bytes)
+    }
+
     pub fn f64(&mut self) -> Result<f64, DecodeError> {
         self.array().map(f64::from_be_bytes)
     }

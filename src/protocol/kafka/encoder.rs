@@ -144,6 +144,10 @@ impl Encoder {
         self.raw(&value.to_be_bytes());
     }
 
+    pub fn u16(&mut self, value: u16) {
+        self.raw(&value.to_be_bytes());
+    }
+
     pub fn f64(&mut self, value: f64) {
         self.raw(&value.to_be_bytes());
     }
