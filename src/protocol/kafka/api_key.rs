@@ -63,11 +63,11 @@ macro_rules! apis {
             message!($response, $flexible);
         )*
 
-        /// Calls `$each!(Name, Request)` for every API.
+        /// Calls `$each!(Name, Request, Response)` for every API.
         #[cfg(test)]
         macro_rules! for_each_api {
             ($each:ident) => {
-                $($each!($name, $crate::protocol::kafka::api::$request);)*
+                $($each!($name, $request, $response);)*
             };
         }
         #[cfg(test)]
