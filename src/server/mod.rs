@@ -1,1 +1,3 @@
-//! (skeleton)
+//! (map follows)
+mod input;
+mod waker;
