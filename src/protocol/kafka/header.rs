@@ -101,3 +101,95 @@ pub fn response_frame<M: Message>(
     response.encode(&mut out, version);
     out.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::protocol::kafka::RecordsField;
+    use crate::protocol::kafka::api::fetch::{FetchResponse, FetchableTopicResponse, PartitionData};
+    use crate::protocol::kafka::api::{ApiVersionsRequest, ApiVersionsResponse, HeartbeatRequest};
+
+    fn after_length(frame: &Frame) -> Decoder {
+        Decoder::new(frame.to_bytes().slice(4..))
+    }
+
+    #[test]
+    fn a_request_is_read_by_its_own_header() {
+        for (version, tags) in [(3, 0), (4, 1)] {
+            let heartbeat = HeartbeatRequest { group_id: "g".to_owned(), ..Default::default() };
+            let frame = request_frame(&heartbeat, version, 77, Some("me"), Vec::new());
+            assert_eq!(
+                frame.head[..14],
+                [&(frame.len() as i32 - 4).to_be_bytes()[..], &[0, 12, 0, version as u8, 0, 0, 0, 77, 0, 2]].concat()
+            );
+            assert_eq!(frame.head[14..16], *b"me");
+            let mut input = after_length(&frame);
+            let header = RequestHeader::decode(&mut input).expect("just written");
+            assert_eq!(input.position(), 12 + tags);
+            let client_id = Some("me".to_owned());
+            assert_eq!(header, RequestHeader { api_key: 12, api_version: version, correlation_id: 77, client_id });
+            assert_eq!(HeartbeatRequest::decode(&mut input, version), Ok(heartbeat));
+        }
+    }
+
+    #[test]
+    fn odd_keys_and_versions_have_headers_too() {
+        let unknown = Bytes::from_static(&[3, 0xe7, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 9]);
+        let header = RequestHeader::decode(&mut Decoder::new(unknown)).expect("the head is whole");
+        assert_eq!(header, RequestHeader { api_key: 999, api_version: 0, correlation_id: 1, client_id: None });
+        // A client from the future asks for ApiVersions 99: the broker must find the correlation id.
+        let future = Bytes::from_static(&[0, 18, 0, 99, 0, 0, 0, 2, 0xff, 0xff, 0, 1, 2, 3]);
+        let mut input = Decoder::new(future);
+        assert_eq!(RequestHeader::decode(&mut input).map(|header| header.correlation_id), Ok(2));
+        assert_eq!(input.remaining(), 3);
+    }
+
+    #[test]
+    fn api_versions_is_answered_with_the_oldest_header() {
+        let response = ApiVersionsResponse::default();
+        let frame = response_frame(&response, ApiKey::ApiVersions, 3, 5, Vec::new());
+        assert_eq!(frame.head, [0, 0, 0, 12, 0, 0, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0]);
+        let mut input = after_length(&frame);
+        assert_eq!(
+            ResponseHeader::decode(&mut input, ApiKey::ApiVersions, 3),
+            Ok(ResponseHeader { correlation_id: 5 })
+        );
+        assert_eq!(ApiVersionsResponse::decode(&mut input, 3), Ok(response));
+    }
+
+    #[test]
+    fn what_librdkafka_sends_first_is_understood() {
+        // ApiVersions 3 as kcat 1.7.1 sends it.
+        let request = ApiVersionsRequest {
+            client_software_name: "librdkafka".to_owned(),
+            client_software_version: "2.0.2".to_owned(),
+        };
+        let frame = request_frame(&request, 3, 1, Some("rdkafka"), Vec::new());
+        let sent = b"\x00\x00\x00\x24\x00\x12\x00\x03\x00\x00\x00\x01\x00\x07rdkafka\x00\x0blibrdkafka\x062.0.2\x00";
+        assert_eq!(frame.head, sent);
+    }
+
+    #[test]
+    fn records_are_neither_copied_in_nor_out() {
+        let records = RecordsField::Elsewhere(1 << 20);
+        let partitions = vec![PartitionData { records, ..Default::default() }];
+        let responses = vec![FetchableTopicResponse { partitions, ..Default::default() }];
+        let response = FetchResponse { responses, ..Default::default() };
+        let frame = response_frame(&response, ApiKey::Fetch, 12, 1, Vec::new());
+        assert!(frame.head.len() < 100);
+        assert_eq!(frame.splices, [(frame.head.len() - 3, crate::protocol::kafka::Splice::Elsewhere(1 << 20))]);
+        assert_eq!(frame.head[..4], (frame.len() as i32 - 4).to_be_bytes());
+
+        let bytes = frame.to_bytes();
+        let mut input = Decoder::new(bytes.slice(4..));
+        ResponseHeader::decode(&mut input, ApiKey::Fetch, 12).expect("just written");
+        let read = FetchResponse::decode(&mut input, 12).expect("just written");
+        let RecordsField::Bytes(records) = &read.responses[0].partitions[0].records else {
+            panic!("records were sent")
+        };
+        assert_eq!(records.len(), 1 << 20);
+        assert!(bytes.as_ptr_range().contains(&records.as_ptr()), "a slice of the frame");
+    }
+}
