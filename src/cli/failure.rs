@@ -6,6 +6,8 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
+use crate::client::ClientError;
+
 /// The exit codes of all four programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -98,6 +100,16 @@ impl Failure {
 
     fn told(exit: Exit, message: impl Into<String>) -> Failure {
         Failure { exit, message: Some(message.into()), hint: None }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Failure {
+        if error == ClientError::Interrupted {
+            return Failure::interrupted();
+        }
+        let exit = if error.is_no_broker() { Exit::NoBroker } else { Exit::Failed };
+        Failure { exit, message: Some(error.to_string()), hint: error.hint() }
     }
 }
 

@@ -4,13 +4,12 @@
 //! definition.
 
 use clap::Command;
-use clap::builder::StyledStr;
 
 /// Examples come first, since a person who asks for help most often wants one.
-const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
+pub const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
 const SHORT_END: &str = "--help tells everything, with exit codes and environment.";
 /// A command longer than this gets its explanation on a line of its own.
-const EXAMPLE_WIDTH: usize = 46;
+const EXAMPLE_WIDTH: usize = 54;
 
 pub const EXAMPLES: &str = "Examples";
 pub const EXIT_CODES: &str = "Exit codes";
@@ -35,9 +34,15 @@ pub const CLIENT_EXIT_CODES: &[Entry] = &[
     ("130", "interrupted by Ctrl-C or SIGTERM"),
 ];
 
-/// Gives a command its examples; every program and every command of rafka-admin has some.
-pub fn with_examples(command: Command, examples: &[Entry]) -> Command {
-    command.help_template(TEMPLATE).before_help(StyledStr::from(section(EXAMPLES, examples)))
+/// The examples of a command, for clap's `before_help` beside [`TEMPLATE`]. Every program and every command of
+/// rafka-admin has some.
+pub fn examples(entries: &[Entry]) -> String {
+    section(EXAMPLES, entries)
+}
+
+/// As [`examples`], on a command that is there already.
+pub fn with_examples(command: Command, entries: &[Entry]) -> Command {
+    command.help_template(TEMPLATE).before_help(examples(entries))
 }
 
 /// Gives a program what only `--help` tells.

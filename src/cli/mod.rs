@@ -4,6 +4,7 @@
 //! and ends ([`run()`], [`Failure`], [`Interrupts`]), and what it shows ([`output`], [`escape`], [`Progress`]). Above
 //! that, a file per program or command. This room may know every other; none may know it.
 
+pub mod admin;
 pub mod args;
 pub mod escape;
 mod failure;
@@ -12,6 +13,7 @@ mod interrupts;
 mod logger;
 pub mod offset;
 pub mod output;
+pub mod pages;
 mod partition_list;
 mod progress;
 mod run;
@@ -25,3 +27,8 @@ pub use logger::LogStyle;
 pub use partition_list::PartitionList;
 pub use progress::{Counted, Progress};
 pub use run::{Program, Session, run};
+
+/// The programs, whose definitions yield help, man pages and completions.
+pub fn programs() -> Vec<Program> {
+    vec![admin::PROGRAM]
+}

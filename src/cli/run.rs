@@ -94,10 +94,16 @@ fn told_by_clap(program: &str, error: &clap::Error) -> Result<(), Failure> {
 fn usage(program: &str, rendered: &str) -> Failure {
     let mut paragraphs = rendered.split("\n\n");
     let first = paragraphs.next().unwrap_or(rendered);
-    let message = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let message = first.lines().map(str::trim).collect::<Vec<_>>().join(" ").replace("subcommand", "command");
     let message = message.strip_prefix("error: ").unwrap_or(&message);
-    let tip = paragraphs.flat_map(str::lines).find_map(|line| line.trim().strip_prefix("tip: "));
-    let hint = tip.map_or_else(|| format!("try {program} -h"), str::to_owned);
+    let mut rest = paragraphs.flat_map(str::lines).map(str::trim);
+    let tip = rest.clone().find_map(|line| line.strip_prefix("tip: ")).map(|tip| tip.replace("subcommand", "command"));
+    let hint = tip.unwrap_or_else(|| {
+        let usage = rest.find_map(|line| line.strip_prefix("Usage: ")).unwrap_or(program);
+        let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
+        let command: Vec<&str> = usage.split_whitespace().take_while(is_name).collect();
+        format!("try {} -h", command.join(" "))
+    });
     Failure::usage(message).with_hint(hint)
 }
 
@@ -127,9 +133,9 @@ mod tests {
         assert_eq!(failure.message(), Some("unexpected argument '--folow' found"));
         assert_eq!(failure.hint(), Some("a similar argument exists: '--follow'"));
 
-        let missing = "error: the following required arguments were not provided:\n  <TOPIC>\n\nUsage: x\n";
-        let failure = usage("rafka-produce", missing);
+        let missing = "error: the following required arguments were not provided:\n  <TOPIC>\n\nUsage: rafka-admin list-offsets --at <OFFSET> <TOPIC>...\n";
+        let failure = usage("rafka-admin", missing);
         assert_eq!(failure.message(), Some("the following required arguments were not provided: <TOPIC>"));
-        assert_eq!(failure.hint(), Some("try rafka-produce -h"));
+        assert_eq!(failure.hint(), Some("try rafka-admin list-offsets -h"));
     }
 }
