@@ -43,7 +43,8 @@ impl Program {
             .bin_name(self.name)
             .version(env!("CARGO_PKG_VERSION"))
             .max_term_width(100)
-            .infer_long_args(false)
+            // The last of several counts, so that an alias with flags can be overruled.
+            .args_override_self(true)
     }
 }
 

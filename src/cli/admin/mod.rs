@@ -123,6 +123,9 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
 
 /// Finds the cluster.
 fn connect(online: &Online, session: &Session) -> Result<client::admin::Admin, Failure> {
-    let _ = (online, session);
-    Ok(client::admin::Admin::new(crate::client::Cluster))
+    let bootstrap = online.client.bootstrap.as_deref().unwrap_or("127.0.0.1:9092");
+    let _ = session;
+    let mut config = client::ClientConfig::new(client::Address::parse_list(bootstrap)?);
+    config.connect_timeout = online.client.timeout();
+    Ok(client::admin::Admin::new(client::Cluster::connect(config)?))
 }

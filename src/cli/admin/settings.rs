@@ -124,6 +124,7 @@ impl Get {
 impl Set {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
         let mut admin = connect(online, session)?;
+        must_be_there(&mut admin, &self.owner)?;
         let set = self.settings.iter().map(|s| Change::Set(s.key.clone(), s.value.clone()));
         let unset = self.unset.iter().cloned().map(Change::Unset);
         let changes: Vec<Change> = set.chain(unset).collect();
@@ -150,10 +151,22 @@ impl Set {
 }
 
 fn read(admin: &mut Admin, owner: &ConfigOwner) -> Result<Vec<ConfigEntry>, Failure> {
+    must_be_there(admin, owner)?;
     match admin.config(owner)? {
         Ok(entries) => Ok(entries),
         Err(refusal) => Err(refused_owner(admin, "read", owner, &refusal)),
     }
+}
+
+/// A broker is asked for its settings itself, so it must be there to be asked.
+fn must_be_there(admin: &mut Admin, owner: &ConfigOwner) -> Result<(), Failure> {
+    let ConfigOwner::Broker(id) = owner else { return Ok(()) };
+    let brokers = admin.cluster_view()?.brokers;
+    if brokers.iter().any(|broker| broker.id == *id) {
+        return Ok(());
+    }
+    let ids: Vec<String> = brokers.iter().map(|broker| broker.id.to_string()).collect();
+    Err(Failure::failed(format!("there is no broker {id}; there is {}", ids.join(", "))))
 }
 
 fn refused_owner(admin: &mut Admin, action: &str, owner: &ConfigOwner, refusal: &Refused) -> Failure {

@@ -219,14 +219,24 @@ impl AddPartitions {
         if let Err(refusal) = admin.create_partitions(&self.name, self.to)? {
             return Err(refused_topic(&mut admin, "add partitions to", &self.name, &refusal));
         }
-        let row = TopicRow {
-            name: self.name.clone(),
-            partitions: Some(self.to),
-            replicas: None,
-            id: None,
-            internal: self.name.is_internal(),
-        };
-        output::print(online.output.format(), &TopicList { topics: vec![row] })
+        let grown = Grown { name: self.name.clone(), partitions: self.to };
+        output::print(online.output.format(), &grown)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Grown {
+    name: TopicName,
+    partitions: i32,
+}
+
+impl Report for Grown {
+    fn columns(&self) -> Vec<Column> {
+        vec![Column::text("name"), Column::number("partitions")]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        vec![vec![self.name.to_string(), self.partitions.to_string()]]
     }
 }
 
