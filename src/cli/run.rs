@@ -8,7 +8,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command, FromArgMatches};
+use clap::{ArgMatches, Command};
 
 use super::args::VerbosityArgs;
 use super::failure::{Exit, Failure};
@@ -69,7 +69,7 @@ fn run_on(program: &Program, args: impl Iterator<Item = OsString>) -> Result<(),
         Ok(matches) => matches,
         Err(error) => return told_by_clap(&asked_for(program, &args), &error),
     };
-    let verbosity = VerbosityArgs::from_arg_matches(&matches).unwrap_or_default();
+    let verbosity = VerbosityArgs::given(&matches);
     logger::install(
         program.name,
         program.log_style,

@@ -224,7 +224,8 @@ impl Trim {
             }
         }
         if !targets.is_empty() {
-            let question = format!("Delete {records} offsets of topic {} ({} partitions)?", self.name, targets.len());
+            let question =
+                format!("Delete up to {records} records of topic {} ({} partitions)?", self.name, targets.len());
             self.confirm.ask(&question)?;
         }
         let mut trimmed = Trimmed { partitions: Vec::new() };

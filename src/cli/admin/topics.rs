@@ -1,5 +1,7 @@
 //! create-topic, list-topics, delete-topic, add-partitions.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -139,6 +141,10 @@ impl From<&Topic> for TopicRow {
 
 impl Create {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.names.iter().find(|name| !names.insert(*name)) {
+            return Err(Failure::usage(format!("topic \"{twice}\" is named twice")));
+        }
         let mut admin = connect(online, session)?;
         let settings: Vec<_> = self.settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect();
         let topic = |name: &TopicName| NewTopic {

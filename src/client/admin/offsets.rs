@@ -139,7 +139,7 @@ impl Admin {
     }
 
     /// Sends each item to its partition's leader, and again where leadership was moving.
-    fn ask_leaders<I: Clone, A>(
+    fn ask_leaders<I: Clone, A: Clone>(
         &mut self,
         items: &[(TopicPartition, I)],
         ask: impl Fn(&mut Cluster, Node, Vec<(TopicPartition, I)>) -> Result<Answers<A>, ClientError>,
