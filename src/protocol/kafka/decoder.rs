@@ -22,6 +22,8 @@ pub enum DecodeError {
     NotUtf8 { what: &'static str, at: usize },
     #[error("{what} at byte {at} is a variable-length number that does not fit 32 bits")]
     BadVarint { what: &'static str, at: usize },
+    #[error("{what} at byte {at} is {version}, which no version can be")]
+    BadVersion { what: &'static str, at: usize, version: i16 },
     #[error("the tagged field {what} says it has {size} bytes, but ends at byte {at} with {left} of them left")]
     BadTagSize { what: &'static str, at: usize, size: usize, left: usize },
 }
@@ -187,6 +189,15 @@ impl Decoder {
         }
         self.end = outer;
         Ok(())
+    }
+
+    /// A version in front of the bytes it is about.
+    pub(super) fn version(&mut self) -> Result<i16, DecodeError> {
+        let at = self.at;
+        match self.i16()? {
+            version if version < 0 => Err(DecodeError::BadVersion { what: self.what, at, version }),
+            version => Ok(version),
+        }
     }
 
     /// Passes over tagged fields that nobody here knows.

@@ -3,27 +3,31 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use kafka_protocol::messages as judge;
 use kafka_protocol::protocol::{Decodable, Encodable, Message as JudgedMessage};
 use proptest::prelude::*;
 
-use super::{Samples, encoded};
+use super::Samples;
 use crate::protocol::kafka::api_key::for_each_api;
-use crate::protocol::kafka::{ApiKey, Decoder, Form, Message, Wire, api};
+use crate::protocol::kafka::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
+use crate::protocol::kafka::{ApiKey, Decoder, Encoder, Form, Wire, api};
 
 /// Judges every version that both know; says how many that were.
-fn judge<Ours, Theirs>(key: ApiKey, seed: u64) -> usize
+fn judge<Ours, Theirs>(versions: RangeInclusive<i16>, flexible_from: i16, seed: u64) -> usize
 where
-    Ours: Message + Wire + PartialEq + Debug,
+    Ours: Wire + PartialEq + Debug,
     Theirs: JudgedMessage + Encodable + Decodable + Debug,
 {
-    let both = key.versions().filter(|version| (Theirs::VERSIONS.min..=Theirs::VERSIONS.max).contains(version));
+    let both = versions.filter(|version| (Theirs::VERSIONS.min..=Theirs::VERSIONS.max).contains(version));
     both.map(|version| {
-        let form = Form { version, flexible: version >= key.flexible_from() };
+        let form = Form { version, flexible: version >= flexible_from };
         let ours = Ours::sample(&mut Samples::new(seed), form);
-        let bytes = encoded(&ours, version);
+        let mut out = Encoder::new();
+        ours.write(&mut out, form);
+        let bytes = out.finish().to_bytes();
         let about = || format!("{} version {version}, seed {seed}", std::any::type_name::<Ours>());
 
         let mut rest = bytes.clone();
@@ -34,7 +38,7 @@ where
         let mut written = Vec::new();
         theirs.encode(&mut written, version).unwrap_or_else(|error| panic!("{}: {error}", about()));
         assert_eq!(Bytes::from(written.clone()), bytes, "{}", about());
-        let back = Ours::decode(&mut Decoder::new(written.into()), version);
+        let back = Ours::read(&mut Decoder::new(written.into()), form);
         assert_eq!(back.as_ref(), Ok(&ours), "{}", about());
     })
     .count()
@@ -47,13 +51,16 @@ proptest! {
         let mut judged = 0;
         macro_rules! judge_both {
             ($name:ident, $request:ident, $response:ident) => {
-                judged += judge::<api::$request, judge::$request>(ApiKey::$name, seed);
-                judged += judge::<api::$response, judge::$response>(ApiKey::$name, seed);
+                let (versions, flexible_from) = (ApiKey::$name.versions(), ApiKey::$name.flexible_from());
+                judged += judge::<api::$request, judge::$request>(versions.clone(), flexible_from, seed);
+                judged += judge::<api::$response, judge::$response>(versions, flexible_from, seed);
             };
         }
         for_each_api!(judge_both);
-        // Whoever updates the judge may raise this; falling below it means that judging has stopped.
-        assert!(judged >= 300, "only {judged} forms were judged");
+        judged += judge::<ConsumerProtocolSubscription, judge::ConsumerProtocolSubscription>(0..=3, i16::MAX, seed);
+        judged += judge::<ConsumerProtocolAssignment, judge::ConsumerProtocolAssignment>(0..=3, i16::MAX, seed);
+        // Falling below this means that something is not judged any more.
+        assert!(judged >= 448, "only {judged} forms were judged");
     }
 }
 
