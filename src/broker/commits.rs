@@ -151,7 +151,7 @@ impl Core {
             return Ok(topic);
         }
         let name = TopicName::new(OFFSETS_TOPIC).expect("Kafka's own name is valid");
-        let partitions = Some(self.config().offsets_topic_num_partitions);
+        let partitions = Some(self.config().offsets.partitions);
         let new = NewTopic { partitions, replicas: None, overrides: TopicOverrides::default() };
         match self.create_topic(&name, &new) {
             Err(error) if error.error_code() == ErrorCode::TopicAlreadyExists => self.topic(OFFSETS_TOPIC).ok_or(error),

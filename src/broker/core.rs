@@ -14,8 +14,8 @@ use super::offsets::OffsetStore;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
 use crate::base::{BrokerId, Clock, Now, PartitionId, TopicName, TopicPartition};
-use crate::config::{BrokerConfig, TopicConfig, TopicOverrides};
-use crate::log::{FilePool, OpenAs};
+use crate::config::{BrokerConfig, DynamicSettings, TopicConfig, TopicOverrides};
+use crate::log::{FilePool, OpenAs, flush_many};
 use crate::log::disk::Disk;
 
 /// Producer ids are taken from the catalogue in blocks, as Kafka does (KIP-730).
@@ -70,7 +70,7 @@ impl Core {
         listener: Listener,
     ) -> Result<(Arc<Core>, crossbeam_channel::Receiver<super::housekeeping::Chore>), OpenError> {
         let data =
-            DataDir::open(Arc::clone(&disk), &config.data_dir, BrokerId(config.node_id), config.cluster_id.as_deref())?;
+            DataDir::open(Arc::clone(&disk), &config.data_dir, config.node_id, config.cluster_id.as_deref())?;
         let path = data.commands_path();
         let opened = CommandLog::open(Arc::clone(&disk), &path)
             .map_err(|source| OpenError::Commands { path: path.display().to_string(), source })?;
@@ -79,7 +79,7 @@ impl Core {
         }
         let reserved = opened.log.catalogue().producer_ids_below;
         let (chores, work) = crossbeam_channel::unbounded();
-        let flusher = Flusher::new(disk, data.path().to_owned());
+        let flusher = Flusher::new(disk);
         let core = Arc::new(Core {
             config: RwLock::new(Arc::new(config)),
             data,
@@ -148,23 +148,28 @@ impl Core {
         if name.is_internal() {
             return super::settings::internal_topic_config(&self.config(), overrides);
         }
-        TopicConfig::effective(&self.config(), overrides)
+        TopicConfig::resolve(overrides, &self.config())
     }
 
     /// Puts the broker's dynamic settings, as decided, above those it was started with.
     pub fn refresh_broker_settings(&self) {
         let decisions = self.decisions();
         let catalogue = decisions.catalogue();
-        let own = catalogue.broker_settings.get(&self.data.broker_id.0);
-        let dynamic = [Some(&catalogue.cluster_settings), own];
-        let config = self.config().with_dynamic(dynamic.into_iter().flatten());
-        *self.config.write() = Arc::new(config);
+        let none = BTreeMap::new();
+        let own = catalogue.broker_settings.get(&self.data.broker_id.0).unwrap_or(&none);
+        let config = DynamicSettings::new(&catalogue.cluster_settings, own)
+            .and_then(|dynamic| self.config().with_dynamic(dynamic));
         drop(decisions);
+        match config {
+            Ok(config) => *self.config.write() = Arc::new(config),
+            // Checked before they were decided; another version of this program may know them otherwise.
+            Err(error) => ::log::error!("the broker's dynamic settings are left out: {error}"),
+        }
         let topics = self.topics();
         self.publish(|published| {
             for topic in topics.iter() {
                 let config = self.topic_config(&topic.name, &topic.overrides);
-                let settings = Arc::new(super::settings::partition_settings(&config));
+                let settings = Arc::new(super::settings::partition_settings(&config, &self.config()));
                 for partition in &topic.partitions {
                     partition.set_settings(Arc::clone(&settings));
                 }
@@ -172,6 +177,17 @@ impl Core {
                 published.insert(Arc::new(changed));
             }
         });
+    }
+
+    /// Keeps dynamic settings of one broker, or of all, and lets them take effect.
+    pub fn set_broker_settings(
+        &self,
+        broker: Option<i32>,
+        settings: BTreeMap<String, String>,
+    ) -> Result<(), TopicError> {
+        self.decisions().decide(&Command::SetBrokerSettings { broker, settings })?;
+        self.refresh_broker_settings();
+        Ok(())
     }
 
     /// An id that no producer ever had.
@@ -200,6 +216,12 @@ impl Core {
     pub(super) fn chore(&self, chore: super::housekeeping::Chore) {
         // The housekeeper is gone only when the broker is.
         let _ = self.chores.send(chore);
+    }
+
+    /// The housekeeper and the flusher end; nothing is appended any more.
+    pub fn stop_chores(&self) {
+        self.chore(super::housekeeping::Chore::Stop);
+        self.flusher.stop();
     }
 
     pub(super) fn remove_deleted_soon(&self) {
@@ -246,7 +268,7 @@ impl Core {
         let partitions = topics.iter().flat_map(|topic| &topic.partitions);
         let checkpoints = partitions.map(|partition| {
             let log = partition.log();
-            let at = Checkpoint { recovery_point: log.flushed_end(), log_start: log.log_start() };
+            let at = Checkpoint { recovery_point: log.recovery_point(), log_start: log.log_start() };
             (partition.name().clone(), at)
         });
         self.data.write_checkpoints(&checkpoints.collect())
@@ -262,7 +284,10 @@ impl Core {
         }
         let checkpoints = checkpoints.unwrap_or_default();
         let open = |name: &TopicName, entry: &super::catalogue::TopicEntry| {
-            let overrides = TopicOverrides::from_stored(&entry.settings);
+            let overrides = TopicOverrides::try_from(&entry.settings).unwrap_or_else(|error| {
+                ::log::error!("the settings of topic \"{name}\" are left out: {error}");
+                TopicOverrides::default()
+            });
             self.open_topic(name, entry.id, &entry.epochs, overrides, &|index: PartitionId| {
                 let at = checkpoints.get(&TopicPartition { topic: name.clone(), partition: index });
                 match at {
@@ -279,6 +304,22 @@ impl Core {
         };
         for topic in open_in_parallel(&known, open)? {
             self.publish(|topics| topics.insert(topic));
+        }
+        self.flush_recovered()
+    }
+
+    /// What recovery found good may be in the page cache only: it is flushed before anybody reads it.
+    fn flush_recovered(&self) -> Result<(), OpenError> {
+        let topics = self.topics();
+        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        let recovered: Vec<_> = partitions.filter(|partition| partition.log().unflushed_bytes() > 0).collect();
+        let logs: Vec<_> = recovered.iter().map(|partition| partition.log()).collect();
+        for (partition, outcome) in recovered.iter().zip(flush_many(self.data.disk().as_ref(), &logs)) {
+            outcome.map_err(|error| {
+                let topic = partition.name().topic.clone();
+                OpenError::Topic { topic, source: TopicError::from(error) }
+            })?;
+            partition.after_flush();
         }
         Ok(())
     }

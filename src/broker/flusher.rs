@@ -3,7 +3,6 @@
 //! One round at a time. While it runs, others queue their partitions; the first of them to look again after the
 //! round flushes for all of them. Data that nobody waits for is flushed soon after, by a thread of its own.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,10 +11,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::partition::Partition;
 use crate::log::disk::Disk;
-
-/// Up to so many files are flushed one by one; for more, one `syncfs` was measured to be cheaper
-/// (100 files: 21 ms against 2.4).
-const FILES_FLUSHED_SINGLY_MAX: usize = 4;
+use crate::log::flush_many;
 
 /// Data that nobody waits for is flushed so long after it was appended. With the flush itself it stays within the
 /// 5 ms that are promised, where the disk is that fast.
@@ -23,8 +19,6 @@ const SOON: Duration = Duration::from_millis(3);
 
 pub struct Flusher {
     disk: Arc<dyn Disk>,
-    /// Names the file system for `syncfs`.
-    data: PathBuf,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -39,8 +33,8 @@ struct State {
 }
 
 impl Flusher {
-    pub fn new(disk: Arc<dyn Disk>, data: PathBuf) -> Flusher {
-        Flusher { disk, data, state: Mutex::default(), changed: Condvar::new() }
+    pub fn new(disk: Arc<dyn Disk>) -> Flusher {
+        Flusher { disk, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Queues a partition for the next round, which the caller is going to [`run`](Self::run) or to wait for.
@@ -113,21 +107,13 @@ impl Flusher {
     }
 
     fn flush(&self, round: &[Arc<Partition>]) {
-        if round.len() > FILES_FLUSHED_SINGLY_MAX {
-            let tickets: Vec<_> = round.iter().map(|partition| partition.log().begin_flush()).collect();
-            if self.disk.sync_fs(&self.data).is_ok() {
-                for (partition, ticket) in round.iter().zip(tickets) {
-                    partition.log().finish_flush(ticket);
-                    partition.after_flush();
-                }
-                return;
-            }
-            // Not to be had here, or some file failed: each is asked for itself, and the failing one answers.
-        }
-        for partition in round {
-            if let Err(error) = partition.flush() {
+        let logs: Vec<_> = round.iter().map(|partition| partition.log()).collect();
+        let outcomes = flush_many(self.disk.as_ref(), &logs);
+        for (partition, outcome) in round.iter().zip(outcomes) {
+            if let Err(error) = outcome {
                 ::log::error!("{}: {error}", partition.name());
             }
+            partition.after_flush();
         }
     }
 }

@@ -9,9 +9,6 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::core::Core;
 use crate::base::Now;
 
-/// How often a start after a kill gains a new point to begin from (Kafka: log.flush.offset.checkpoint.interval.ms).
-const CHECKPOINT_INTERVAL_MS: i64 = 60_000;
-
 /// How often the housekeeper looks at the clock when nothing else wakes it.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -66,7 +63,7 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
             core.keep_house(now);
             last_retention = now.mono_ms;
         }
-        if now.mono_ms - last_checkpoint >= CHECKPOINT_INTERVAL_MS {
+        if now.mono_ms - last_checkpoint >= core.config().checkpoint_interval_ms {
             if let Err(error) = core.write_checkpoints() {
                 ::log::warn!("the checkpoints can't be written: {error}; a start after a kill will take longer");
             }

@@ -105,8 +105,7 @@ impl Partition {
 
     /// The end of what a reader of committed transactions may read.
     pub fn last_stable_offset(&self) -> Offset {
-        let high = self.high_watermark();
-        self.log.first_unstable_offset().map_or(high, |first| first.min(high))
+        self.log.last_stable_offset(self.high_watermark())
     }
 
     pub fn settings(&self) -> Arc<PartitionSettings> {
@@ -140,17 +139,6 @@ impl Partition {
         } else {
             Kept::NotYet
         }
-    }
-
-    /// Whether there is anything that a flush would make safe.
-    pub fn is_dirty(&self) -> bool {
-        self.log.flushed_end() < self.log.log_end()
-    }
-
-    pub fn flush(&self) -> Result<(), LogError> {
-        let outcome = self.log.flush();
-        self.after_flush();
-        outcome.map(drop)
     }
 
     /// The log was flushed, or failed to be: lets everybody who waits look again.

@@ -153,7 +153,7 @@ impl Core {
             ));
         }
         if let Some(replicas) = new.replicas {
-            let most = self.config().replication_factor_accepted_max;
+            let most = self.config().accepted_replication_factor;
             if !(1..=most).contains(&replicas) {
                 return Err(refused(
                     ErrorCode::InvalidReplicationFactor,
@@ -178,7 +178,7 @@ impl Core {
                 format!("directory {path} is there already and belongs to no topic of this broker; move it away first"),
             ));
         }
-        let settings = new.overrides.to_map();
+        let settings = new.overrides.as_map().clone();
         decisions.decide(&Command::CreateTopic { name: name.clone(), id, partitions, settings })?;
         let epochs = vec![LeaderEpoch(0); partitions as usize];
         let topic = self.open_topic(name, id, &epochs, new.overrides.clone(), &|_| OpenAs::clean())?;
@@ -195,7 +195,7 @@ impl Core {
         if let Some(topic) = self.topic(name.as_str()) {
             return Ok(topic);
         }
-        if !self.config().auto_create_topics_enable {
+        if !self.config().auto_create_topics {
             return Err(TopicError::Unknown(name.to_string()));
         }
         match self.create_topic(name, &NewTopic::default()) {
@@ -240,7 +240,7 @@ impl Core {
         decisions.decide(&Command::AddPartitions { name: name.clone(), total })?;
         let mut partitions = topic.partitions.clone();
         for index in partitions.len() as i32..total {
-            let settings = Arc::new(partition_settings(&topic.config));
+            let settings = Arc::new(partition_settings(&topic.config, &self.config()));
             partitions.push(self.open_partition(
                 name,
                 topic.id,
@@ -265,8 +265,8 @@ impl Core {
         let mut decisions = self.decisions();
         let topic = self.topic(name.as_str()).ok_or_else(|| TopicError::Unknown(name.to_string()))?;
         let config = self.topic_config(name, &overrides);
-        decisions.decide(&Command::SetTopicSettings { name: name.clone(), settings: overrides.to_map() })?;
-        let settings = Arc::new(partition_settings(&config));
+        decisions.decide(&Command::SetTopicSettings { name: name.clone(), settings: overrides.as_map().clone() })?;
+        let settings = Arc::new(partition_settings(&config, &self.config()));
         for partition in &topic.partitions {
             partition.set_settings(Arc::clone(&settings));
         }
@@ -286,7 +286,7 @@ impl Core {
         start: &dyn Fn(PartitionId) -> OpenAs,
     ) -> Result<Arc<Topic>, TopicError> {
         let config = self.topic_config(name, &overrides);
-        let settings = Arc::new(partition_settings(&config));
+        let settings = Arc::new(partition_settings(&config, &self.config()));
         let partitions = (0..)
             .map(PartitionId)
             .zip(epochs)

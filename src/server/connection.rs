@@ -45,7 +45,7 @@ impl Connection {
 
     /// Serves the connection to its end.
     pub fn serve(&self) -> Result<(), Ended> {
-        let idle_ms = self.core.config().connections_max_idle_ms;
+        let idle_ms = self.core.config().network.idle_ms;
         let idle = u64::try_from(idle_ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis);
         self.socket.set_read_timeout(idle)?;
         // A peer that never reads holds a thread no longer than one that never writes.

@@ -23,7 +23,7 @@ enum Slot {
 }
 
 pub fn serve(connection: &Connection, first_bytes: &[u8]) -> Result<(), Ended> {
-    let frame_bytes_max = connection.core.config().socket_request_max_bytes;
+    let frame_bytes_max = connection.core.config().network.request_bytes_max;
     let mut requests = Requests {
         connection,
         reader: FrameReader::new(first_bytes, frame_bytes_max),

@@ -103,7 +103,7 @@ impl Acceptor {
     }
 
     fn welcome(&self, socket: TcpStream, peer: SocketAddr) {
-        let max = self.core.config().max_connections;
+        let max = self.core.config().network.connections_max;
         if self.connections.len() >= max {
             ::log::warn!("{peer} is refused: {max} connections are open (max.connections)");
             return;

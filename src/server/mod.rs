@@ -22,7 +22,7 @@ use self::listener::{Acceptor, Connections};
 use self::waker::ConnectionWaker;
 use crate::base::{Clock, SystemClock};
 use crate::broker::{Chore, Core, Event, ListenerName, OpenError, Waker, keep_house};
-use crate::config::BrokerConfig;
+use crate::config::{BrokerConfig, Listener};
 use crate::log::disk::{Disk, RealDisk};
 
 /// How long a stop waits for what is under way.
@@ -30,16 +30,6 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// The stack of a connection's thread. Untouched pages cost nothing.
 const CONNECTION_STACK_BYTES: usize = 256 * 1024;
-
-/// Where to listen, and what to call it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenOn {
-    pub name: String,
-    /// `HOST:PORT`; port 0 takes a free one.
-    pub address: String,
-    /// What clients are told to come to; where nothing is said, the address they dialled.
-    pub advertised: Option<(String, u16)>,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -86,7 +76,7 @@ impl Broker {
         raise_open_file_limit();
         // The ports first: a broker that can't be reached should not touch the data.
         let sockets = listen(&config)?;
-        let text = config.text_enable;
+        let text = config.text.enabled;
         let (core, work) = Core::open(config, disk, clock, listener)?;
         let connections = Connections::new();
         let mut broker = Broker {
@@ -101,8 +91,8 @@ impl Broker {
         broker.spawn("rafka-house", move || keep_house(&housekeeper, &work))?;
         let flusher = Arc::clone(&broker.core);
         broker.spawn("rafka-flush", move || flusher.flusher().run_in_background())?;
-        for (on, socket) in sockets {
-            broker.accept(on, socket, text)?;
+        for (listener, socket) in sockets {
+            broker.accept(listener, socket, text)?;
         }
         Ok(broker)
     }
@@ -148,19 +138,19 @@ impl Broker {
         Ok(())
     }
 
-    fn accept(&mut self, on: ListenOn, socket: TcpListener, text: bool) -> Result<(), StartError> {
-        let failed = |source| StartError::Listen { address: on.address.clone(), source };
+    fn accept(&mut self, listener: Arc<ListenerName>, socket: TcpListener, text: bool) -> Result<(), StartError> {
+        let failed = |source| StartError::Listen { address: listener.name.clone(), source };
         self.addresses.push(socket.local_addr().map_err(failed)?);
+        let name = format!("rafka-{}", listener.name.to_lowercase());
         let waker = Arc::new(ConnectionWaker::default());
         let acceptor = Acceptor {
             core: Arc::clone(&self.core),
             connections: Arc::clone(&self.connections),
-            listener: Arc::new(ListenerName { name: on.name.clone(), advertised: on.advertised.clone() }),
+            listener,
             socket,
             waker: Arc::clone(&waker),
             text,
         };
-        let name = format!("rafka-{}", on.name.to_lowercase());
         let thread = std::thread::Builder::new().name(name).spawn(move || acceptor.run()).map_err(StartError::Threads)?;
         self.acceptors.push((waker, thread));
         Ok(())
@@ -176,15 +166,15 @@ impl Drop for Broker {
     }
 }
 
-fn listen(config: &BrokerConfig) -> Result<Vec<(ListenOn, TcpListener)>, StartError> {
-    config
-        .listen_on()
-        .into_iter()
-        .map(|on| match TcpListener::bind(&on.address) {
-            Ok(socket) => Ok((on, socket)),
-            Err(source) => Err(StartError::Listen { address: on.address, source }),
-        })
-        .collect()
+fn listen(config: &BrokerConfig) -> Result<Vec<(Arc<ListenerName>, TcpListener)>, StartError> {
+    let bind = |listener: &Listener| {
+        let socket = TcpListener::bind((listener.host.as_str(), listener.port))
+            .map_err(|source| StartError::Listen { address: listener.address(), source })?;
+        let advertised = config.advertised.iter().find(|advertised| advertised.name == listener.name);
+        let advertised = advertised.map(|to| (to.host.clone(), to.port));
+        Ok((Arc::new(ListenerName { name: listener.name.clone(), advertised }), socket))
+    };
+    config.listeners.iter().map(bind).collect()
 }
 
 /// Takes as many open files as this process may have: every connection and every log needs some.

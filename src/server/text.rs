@@ -21,11 +21,11 @@ pub fn serve(connection: &Connection, first_bytes: &[u8]) -> Result<(), Ended> {
 fn limits(connection: &Connection) -> Limits {
     let config = connection.core.config();
     Limits {
-        line_bytes: config.message_max_bytes + TEXT_LINE_EXTRA_BYTES,
-        pipelined_commands: config.text_max_pipelined_commands,
-        reply_bytes: config.text_max_reply_bytes,
-        idle_ms: config.connections_max_idle_ms,
-        connections: config.max_connections,
+        line_bytes: config.topic_defaults.max_message_bytes + TEXT_LINE_EXTRA_BYTES,
+        pipelined_commands: config.text.pipelined_commands_max,
+        reply_bytes: config.text.reply_bytes_max,
+        idle_ms: config.network.idle_ms,
+        connections: config.network.connections_max,
         consume_records: TEXT_CONSUME_RECORDS_DEFAULT,
     }
 }

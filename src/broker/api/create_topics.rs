@@ -55,7 +55,7 @@ fn create(
         return refuse(ErrorCode::InvalidTopicException, format!("\"{name}\" is the broker's own; it makes it itself"));
     }
     let settings = asked.configs.iter().filter_map(|config| Some((config.name.as_str(), config.value.as_deref()?)));
-    let overrides = match TopicOverrides::parse(settings) {
+    let overrides = match TopicOverrides::from_pairs(settings) {
         Ok(overrides) => overrides,
         Err(error) => return refuse(ErrorCode::InvalidConfig, error.to_string()),
     };

@@ -33,7 +33,7 @@ fn trim(context: Context<'_>, name: &str, index: i32, offset: i64) -> Result<Off
     if topic.name.is_internal() {
         return Err(ErrorCode::InvalidTopicException);
     }
-    if !topic.config.deletes() {
+    if !topic.config.cleanup_delete {
         // A compacted topic's records are its state (Kafka's DeleteRecords asks for cleanup.policy=delete).
         return Err(ErrorCode::PolicyViolation);
     }

@@ -43,7 +43,7 @@ fn delete(context: Context<'_>, asked: &DeleteTopicState) -> (Uuid, Result<Topic
     };
     let outcome = if !authorize(context.caller, Operation::Delete, Resource::Topic(topic.name.as_str())) {
         refuse(ErrorCode::TopicAuthorizationFailed, format!("{} may not delete it", context.caller.principal))
-    } else if !context.core.config().delete_topic_enable {
+    } else if !context.core.config().delete_topics {
         refuse(ErrorCode::TopicDeletionDisabled, "delete.topic.enable is false".to_owned())
     } else if topic.name.is_internal() {
         refuse(ErrorCode::InvalidTopicException, format!("\"{}\" is the broker's own", topic.name))

@@ -36,7 +36,7 @@ pub fn handle(context: Context<'_>, request: FetchRequest) -> Answer {
         return context.envelope.reply(&FetchResponse { error_code, ..Default::default() });
     }
     let wanted = request.topics.into_iter().map(|topic| Wanted::new(context, topic)).collect();
-    let bytes_max = i64::from(request.max_bytes).clamp(0, i64::from(context.core.config().fetch_max_bytes));
+    let bytes_max = i64::from(request.max_bytes).clamp(0, context.core.config().network.fetch_bytes_max as i64);
     let mut fetch = Fetch {
         envelope: context.envelope,
         wanted,

@@ -107,7 +107,7 @@ fn check(
     }
     topic.partition(asked.partition_index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let metadata = asked.committed_metadata.unwrap_or_default();
-    if metadata.len() > context.core.config().offset_metadata_max_bytes {
+    if metadata.len() > context.core.config().offsets.metadata_bytes_max {
         return Err(ErrorCode::OffsetMetadataTooLarge);
     }
     if asked.committed_offset < 0 {
