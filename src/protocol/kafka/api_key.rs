@@ -10,7 +10,9 @@ use super::message::{Message, Request};
 use super::wire::{Form, Wire};
 
 macro_rules! apis {
-    ($($name:ident = $code:literal, $versions:expr, flexible $flexible:expr, $module:ident::$request:ident => $response:ident;)*) => {
+    ($(
+        $name:ident = $code:literal, $versions:expr, flexible $flexible:expr, $request:ident => $response:ident;
+    )*) => {
         /// What a request asks for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(i16)]
@@ -52,20 +54,20 @@ macro_rules! apis {
         }
 
         $(
-            impl Request for $module::$request {
+            impl Request for $request {
                 const KEY: ApiKey = ApiKey::$name;
-                type Response = $module::$response;
+                type Response = $response;
             }
 
-            message!($module::$request, $flexible);
-            message!($module::$response, $flexible);
+            message!($request, $flexible);
+            message!($response, $flexible);
         )*
 
-        /// Calls `$each!(Name, Request)` for every API.
+        /// Calls `$each!(Name, Request, Response)` for every API.
         #[cfg(test)]
         macro_rules! for_each_api {
             ($each:ident) => {
-                $($each!($name, $crate::protocol::kafka::api::$module::$request);)*
+                $($each!($name, $request, $response);)*
             };
         }
         #[cfg(test)]
@@ -118,17 +120,54 @@ impl fmt::Display for ApiKey {
 }
 
 apis! {
-    Produce = 0, 3..=13, flexible 9, produce::ProduceRequest => ProduceResponse;
-    Fetch = 1, 4..=18, flexible 12, fetch::FetchRequest => FetchResponse;
-    ListOffsets = 2, 1..=11, flexible 6, list_offsets::ListOffsetsRequest => ListOffsetsResponse;
-    Metadata = 3, 0..=13, flexible 9, metadata::MetadataRequest => MetadataResponse;
-    OffsetCommit = 8, 2..=10, flexible 8, offset_commit::OffsetCommitRequest => OffsetCommitResponse;
-    OffsetFetch = 9, 1..=10, flexible 6, offset_fetch::OffsetFetchRequest => OffsetFetchResponse;
-    FindCoordinator = 10, 0..=6, flexible 3, find_coordinator::FindCoordinatorRequest => FindCoordinatorResponse;
-    ApiVersions = 18, 0..=4, flexible 3, api_versions::ApiVersionsRequest => ApiVersionsResponse;
-    CreateTopics = 19, 2..=7, flexible 5, create_topics::CreateTopicsRequest => CreateTopicsResponse;
-    DeleteTopics = 20, 1..=6, flexible 4, delete_topics::DeleteTopicsRequest => DeleteTopicsResponse;
-    InitProducerId = 22, 0..=5, flexible 2, init_producer_id::InitProducerIdRequest => InitProducerIdResponse;
+    Produce = 0, 3..=13, flexible 9, ProduceRequest => ProduceResponse;
+    Fetch = 1, 4..=18, flexible 12, FetchRequest => FetchResponse;
+    ListOffsets = 2, 1..=11, flexible 6, ListOffsetsRequest => ListOffsetsResponse;
+    Metadata = 3, 0..=13, flexible 9, MetadataRequest => MetadataResponse;
+    OffsetCommit = 8, 2..=10, flexible 8, OffsetCommitRequest => OffsetCommitResponse;
+    OffsetFetch = 9, 1..=10, flexible 6, OffsetFetchRequest => OffsetFetchResponse;
+    FindCoordinator = 10, 0..=6, flexible 3, FindCoordinatorRequest => FindCoordinatorResponse;
+    JoinGroup = 11, 0..=9, flexible 6, JoinGroupRequest => JoinGroupResponse;
+    Heartbeat = 12, 0..=4, flexible 4, HeartbeatRequest => HeartbeatResponse;
+    LeaveGroup = 13, 0..=5, flexible 4, LeaveGroupRequest => LeaveGroupResponse;
+    SyncGroup = 14, 0..=5, flexible 4, SyncGroupRequest => SyncGroupResponse;
+    DescribeGroups = 15, 0..=6, flexible 5, DescribeGroupsRequest => DescribeGroupsResponse;
+    ListGroups = 16, 0..=5, flexible 3, ListGroupsRequest => ListGroupsResponse;
+    ApiVersions = 18, 0..=4, flexible 3, ApiVersionsRequest => ApiVersionsResponse;
+    CreateTopics = 19, 2..=7, flexible 5, CreateTopicsRequest => CreateTopicsResponse;
+    DeleteTopics = 20, 1..=6, flexible 4, DeleteTopicsRequest => DeleteTopicsResponse;
+    DeleteRecords = 21, 0..=2, flexible 2, DeleteRecordsRequest => DeleteRecordsResponse;
+    InitProducerId = 22, 0..=5, flexible 2, InitProducerIdRequest => InitProducerIdResponse;
+    OffsetForLeaderEpoch = 23, 2..=4, flexible 4, OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse;
+    AddPartitionsToTxn = 24, 0..=5, flexible 3, AddPartitionsToTxnRequest => AddPartitionsToTxnResponse;
+    AddOffsetsToTxn = 25, 0..=4, flexible 3, AddOffsetsToTxnRequest => AddOffsetsToTxnResponse;
+    EndTxn = 26, 0..=5, flexible 3, EndTxnRequest => EndTxnResponse;
+    WriteTxnMarkers = 27, 1..=2, flexible 1, WriteTxnMarkersRequest => WriteTxnMarkersResponse;
+    TxnOffsetCommit = 28, 0..=5, flexible 3, TxnOffsetCommitRequest => TxnOffsetCommitResponse;
+    DescribeConfigs = 32, 1..=4, flexible 4, DescribeConfigsRequest => DescribeConfigsResponse;
+    AlterConfigs = 33, 0..=2, flexible 2, AlterConfigsRequest => AlterConfigsResponse;
+    AlterReplicaLogDirs = 34, 1..=2, flexible 2, AlterReplicaLogDirsRequest => AlterReplicaLogDirsResponse;
+    DescribeLogDirs = 35, 1..=5, flexible 2, DescribeLogDirsRequest => DescribeLogDirsResponse;
+    CreatePartitions = 37, 0..=3, flexible 2, CreatePartitionsRequest => CreatePartitionsResponse;
+    DeleteGroups = 42, 0..=2, flexible 2, DeleteGroupsRequest => DeleteGroupsResponse;
+    ElectLeaders = 43, 0..=2, flexible 2, ElectLeadersRequest => ElectLeadersResponse;
+    IncrementalAlterConfigs = 44, 0..=1, flexible 1, IncrementalAlterConfigsRequest => IncrementalAlterConfigsResponse;
+    AlterPartitionReassignments = 45, 0..=1, flexible 0,
+        AlterPartitionReassignmentsRequest => AlterPartitionReassignmentsResponse;
+    ListPartitionReassignments = 46, 0..=0, flexible 0,
+        ListPartitionReassignmentsRequest => ListPartitionReassignmentsResponse;
+    OffsetDelete = 47, 0..=0, flexible NEVER, OffsetDeleteRequest => OffsetDeleteResponse;
+    DescribeClientQuotas = 48, 0..=1, flexible 1, DescribeClientQuotasRequest => DescribeClientQuotasResponse;
+    DescribeQuorum = 55, 0..=2, flexible 0, DescribeQuorumRequest => DescribeQuorumResponse;
+    UpdateFeatures = 57, 0..=2, flexible 0, UpdateFeaturesRequest => UpdateFeaturesResponse;
+    DescribeCluster = 60, 0..=2, flexible 0, DescribeClusterRequest => DescribeClusterResponse;
+    DescribeProducers = 61, 0..=0, flexible 0, DescribeProducersRequest => DescribeProducersResponse;
+    DescribeTransactions = 65, 0..=0, flexible 0, DescribeTransactionsRequest => DescribeTransactionsResponse;
+    ListTransactions = 66, 0..=2, flexible 0, ListTransactionsRequest => ListTransactionsResponse;
+    ConsumerGroupHeartbeat = 68, 0..=1, flexible 0, ConsumerGroupHeartbeatRequest => ConsumerGroupHeartbeatResponse;
+    ConsumerGroupDescribe = 69, 0..=1, flexible 0, ConsumerGroupDescribeRequest => ConsumerGroupDescribeResponse;
+    ListConfigResources = 74, 0..=1, flexible 0, ListConfigResourcesRequest => ListConfigResourcesResponse;
+    DescribeTopicPartitions = 75, 0..=0, flexible 0, DescribeTopicPartitionsRequest => DescribeTopicPartitionsResponse;
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub enum DecodeError {
     NotUtf8 { what: &'static str, at: usize },
     #[error("{what} at byte {at} is a variable-length number that does not fit 32 bits")]
     BadVarint { what: &'static str, at: usize },
+    #[error("{what} at byte {at} is {version}, which no version can be")]
+    BadVersion { what: &'static str, at: usize, version: i16 },
     #[error("the tagged field {what} says it has {size} bytes, but ends at byte {at} with {left} of them left")]
     BadTagSize { what: &'static str, at: usize, size: usize, left: usize },
 }
@@ -73,6 +75,10 @@ impl Decoder {
 
     pub fn i64(&mut self) -> Result<i64, DecodeError> {
         self.array().map(i64::from_be_bytes)
+    }
+
+    pub fn u16(&mut self) -> Result<u16, DecodeError> {
+        self.array().map(u16::from_be_bytes)
     }
 
     pub fn f64(&mut self) -> Result<f64, DecodeError> {
@@ -185,6 +191,15 @@ impl Decoder {
         Ok(())
     }
 
+    /// A version in front of the bytes it is about.
+    pub(super) fn version(&mut self) -> Result<i16, DecodeError> {
+        let at = self.at;
+        match self.i16()? {
+            version if version < 0 => Err(DecodeError::BadVersion { what: self.what, at, version }),
+            version => Ok(version),
+        }
+    }
+
     /// Passes over tagged fields that nobody here knows.
     pub(super) fn skip_tags(&mut self) -> Result<(), DecodeError> {
         for _ in 0..self.uvarint()? {
@@ -215,4 +230,60 @@ impl Decoder {
 pub(super) enum Tag {
     Read,
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn over(bytes: &[u8]) -> Decoder {
+        Decoder::new(Bytes::copy_from_slice(bytes))
+    }
+
+    #[test]
+    fn varints_fit_32_bits_or_are_refused() {
+        assert_eq!(over(&[0x00]).uvarint(), Ok(0));
+        assert_eq!(over(&[0xac, 0x02]).uvarint(), Ok(300));
+        assert_eq!(over(&[0xff, 0xff, 0xff, 0xff, 0x0f]).uvarint(), Ok(u32::MAX));
+        let what = "the frame";
+        for bad in [[0xff, 0xff, 0xff, 0xff, 0x1f], [0x80, 0x80, 0x80, 0x80, 0x80]] {
+            assert_eq!(over(&bad).uvarint(), Err(DecodeError::BadVarint { what, at: 0 }));
+        }
+        assert_eq!(over(&[0x80]).uvarint(), Err(DecodeError::Short { what, at: 1, wanted: 1, left: 0 }));
+    }
+
+    #[test]
+    fn bytes_are_slices_of_the_frame() {
+        let frame = Bytes::from(vec![1, 2, 3, 4, 5]);
+        let mut input = Decoder::new(frame.clone());
+        assert_eq!(input.i8(), Ok(1));
+        let slice = input.bytes(3).expect("three are there");
+        assert_eq!(slice, [2, 3, 4][..]);
+        assert_eq!(slice.as_ptr(), frame[1..].as_ptr());
+        assert_eq!((input.position(), input.remaining()), (4, 1));
+        assert!(input.bytes(2).is_err());
+    }
+
+    #[test]
+    fn strings_must_be_utf8_and_not_longer_than_kafkas() {
+        let what = "name";
+        let compact = Form { version: 0, flexible: true };
+        let mut input = over(&[3, 0xff, 0xff]);
+        input.reading(what);
+        assert_eq!(input.string_or_null(compact), Err(DecodeError::NotUtf8 { what, at: 0 }));
+        let mut long = vec![0x81, 0x80, 0x02];
+        long.extend([b'a'; 32768]);
+        let mut input = over(&long);
+        input.reading(what);
+        assert_eq!(input.string_or_null(compact), Err(DecodeError::BadLength { what, at: 0, length: 32768 }));
+    }
+
+    #[test]
+    fn room_is_only_made_for_what_can_come() {
+        let input = over(&[0; 40]);
+        assert_eq!(input.room_for::<i64>(5, 8).map(|room| room.capacity()), Ok(5));
+        let what = "the frame";
+        assert_eq!(input.room_for::<i64>(6, 8), Err(DecodeError::TooMany { what, at: 0, count: 6, left: 40 }));
+        assert!(input.room_for::<i64>(usize::MAX, 0).is_err());
+    }
 }

@@ -144,6 +144,10 @@ impl Encoder {
         self.raw(&value.to_be_bytes());
     }
 
+    pub fn u16(&mut self, value: u16) {
+        self.raw(&value.to_be_bytes());
+    }
+
     pub fn f64(&mut self, value: f64) {
         self.raw(&value.to_be_bytes());
     }
@@ -226,4 +230,114 @@ fn uvarint_bytes(mut value: u32) -> ([u8; 5], usize) {
     }
     bytes[length] = value as u8;
     (bytes, length + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Form = Form { version: 0, flexible: false };
+    const COMPACT: Form = Form { version: 0, flexible: true };
+
+    fn written(write: impl FnOnce(&mut Encoder)) -> Vec<u8> {
+        let mut out = Encoder::new();
+        write(&mut out);
+        out.finish().to_bytes().to_vec()
+    }
+
+    #[test]
+    fn numbers_are_big_endian_and_varints_little() {
+        assert_eq!(written(|out| out.i32(0x0102_0304)), [1, 2, 3, 4]);
+        assert_eq!(written(|out| out.i16(-2)), [0xff, 0xfe]);
+        assert_eq!(written(|out| out.uvarint(0)), [0]);
+        assert_eq!(written(|out| out.uvarint(127)), [0x7f]);
+        assert_eq!(written(|out| out.uvarint(300)), [0xac, 0x02]);
+        assert_eq!(written(|out| out.uvarint(u32::MAX)), [0xff, 0xff, 0xff, 0xff, 0x0f]);
+    }
+
+    #[test]
+    fn strings_and_lengths_have_two_forms() {
+        assert_eq!(written(|out| out.string("ab", PLAIN)), [0, 2, b'a', b'b']);
+        assert_eq!(written(|out| out.string("ab", COMPACT)), [3, b'a', b'b']);
+        assert_eq!(written(|out| out.null_string(PLAIN)), [0xff, 0xff]);
+        assert_eq!(written(|out| out.null_string(COMPACT)), [0]);
+        assert_eq!(written(|out| out.length(Some(2), PLAIN)), [0, 0, 0, 2]);
+        assert_eq!(written(|out| out.length(Some(2), COMPACT)), [3]);
+        assert_eq!(written(|out| out.length(None, PLAIN)), [0xff; 4]);
+        assert_eq!(written(|out| out.length(None, COMPACT)), [0]);
+    }
+
+    #[test]
+    fn a_string_that_kafka_cannot_carry_is_cut_between_characters() {
+        let long = "ü".repeat(20_000);
+        let bytes = written(|out| out.string(&long, PLAIN));
+        assert_eq!(bytes[..2], [0x7f, 0xfe], "32766 bytes: half a character less than 32767");
+        assert!(str::from_utf8(&bytes[2..]).is_ok());
+    }
+
+    #[test]
+    fn the_pieces_of_a_frame_come_in_order() {
+        let large = Bytes::from(vec![7; SPLICE_BYTES_MIN]);
+        let small = Bytes::from(vec![8; SPLICE_BYTES_MIN - 1]);
+        let mut out = Encoder::framed(vec![1, 2, 3]);
+        out.bytes(&large);
+        out.i8(1);
+        out.bytes(&small);
+        out.splice(Splice::Elsewhere(0));
+        out.splice(Splice::Elsewhere(1000));
+        out.splice(Splice::Bytes(large.clone()));
+        let frame = out.finish();
+
+        let body = 2 * SPLICE_BYTES_MIN + 1 + small.len() + 1000;
+        assert_eq!(frame.head[..4], (body as i32).to_be_bytes());
+        assert_eq!(frame.len(), 4 + body);
+        assert_eq!(frame.to_bytes().len(), frame.len());
+        let pieces: Vec<Piece<'_>> = frame.pieces().collect();
+        let middle = [&[1], &small[..]].concat();
+        assert_eq!(
+            pieces,
+            [
+                Piece::Bytes(&(body as i32).to_be_bytes()),
+                Piece::Bytes(&large),
+                Piece::Bytes(&middle),
+                Piece::Elsewhere(1000),
+                Piece::Bytes(&large),
+            ]
+        );
+        assert!(matches!(pieces[1], Piece::Bytes(bytes) if bytes.as_ptr() == large.as_ptr()), "not a copy");
+    }
+
+    #[test]
+    fn a_tagged_field_is_preceded_by_its_size_however_long_that_is() {
+        assert_eq!(written(|out| out.tagged(5, |out| out.i16(1))), [5, 2, 0, 1]);
+        let long = written(|out| out.tagged(200, |out| out.raw(&[9; 300])));
+        assert_eq!(long[..4], [0xc8, 0x01, 0xac, 0x02]);
+        assert_eq!(long[4..], [9; 300]);
+
+        // Nobody tags records today; a splice would move with the bytes around it.
+        let records = Bytes::from(vec![7; SPLICE_BYTES_MIN]);
+        let spliced = written(|out| {
+            out.tagged(0, |out| {
+                out.i8(1);
+                out.bytes(&records);
+                out.i8(2);
+            });
+        });
+        let size = SPLICE_BYTES_MIN + 2;
+        assert_eq!(spliced[..4], [0, (size & 0x7f) as u8 | 0x80, (size >> 7) as u8, 1]);
+        assert_eq!(spliced[4..4 + SPLICE_BYTES_MIN], records[..]);
+        assert_eq!(spliced[4 + SPLICE_BYTES_MIN..], [2]);
+    }
+
+    #[test]
+    fn a_buffer_is_used_again() {
+        let mut buffer = Vec::with_capacity(1000);
+        buffer.push(1);
+        let place = buffer.as_ptr();
+        let mut out = Encoder::framed(buffer);
+        out.i32(5);
+        let frame = out.finish();
+        assert_eq!(frame.head, [0, 0, 0, 4, 0, 0, 0, 5]);
+        assert_eq!(frame.head.as_ptr(), place);
+    }
 }

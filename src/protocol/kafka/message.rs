@@ -64,9 +64,19 @@ macro_rules! messages {
                 if form.flexible {
                     #[allow(unused_mut)]
                     let mut tags = 0;
-                    $(field!(@count_tag self.$field, field!(@default $type, $($default)?), tags, form, $($($rules)*)?);)*
+                    $(
+                        field!(
+                            @count_tag self.$field, field!(@default $type, $($default)?), tags, form,
+                            $($($rules)*)?
+                        );
+                    )*
                     out.uvarint(tags);
-                    $(field!(@write_tag self.$field, field!(@default $type, $($default)?), out, form, $($($rules)*)?);)*
+                    $(
+                        field!(
+                            @write_tag self.$field, field!(@default $type, $($default)?), out, form,
+                            $($($rules)*)?
+                        );
+                    )*
                 }
             }
 

@@ -1,5 +1,7 @@
 //! Tests over all messages at once: every API in every version, with values at random.
 
+mod hostile;
+mod judge;
 mod round_trip;
 mod samples;
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Samples, encoded};
 use crate::protocol::kafka::api_key::for_each_api;
-use crate::protocol::kafka::{ApiKey, Decoder, Form, Message, Request, Wire};
+use crate::protocol::kafka::{ApiKey, Decoder, Form, Message, Wire, api};
 
 fn returns<M: Message + Wire + PartialEq + std::fmt::Debug>(key: ApiKey, seed: u64) {
     for version in key.versions() {
@@ -21,12 +21,13 @@ fn returns<M: Message + Wire + PartialEq + std::fmt::Debug>(key: ApiKey, seed: u
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn every_message_in_every_version_comes_back(seed: u64) {
         macro_rules! both_return {
-            ($name:ident, $request:ty) => {
-                returns::<$request>(ApiKey::$name, seed);
-                returns::<<$request as Request>::Response>(ApiKey::$name, seed);
+            ($name:ident, $request:ident, $response:ident) => {
+                returns::<api::$request>(ApiKey::$name, seed);
+                returns::<api::$response>(ApiKey::$name, seed);
             };
         }
         for_each_api!(both_return);
