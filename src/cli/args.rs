@@ -12,7 +12,6 @@ use clap::{ArgAction, ArgMatches, Args, ValueHint};
 use super::output::OutputFormat;
 use super::{stderr, units};
 
-pub const BOOTSTRAP_DEFAULT: &str = "127.0.0.1:9092";
 pub const BOOTSTRAP_ENV: &str = "RAFKA_BOOTSTRAP";
 pub const CONFIG_ENV: &str = "RAFKA_CONFIG";
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);

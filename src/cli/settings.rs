@@ -1,13 +1,35 @@
 //! Settings by their Kafka names, gathered from where a person can put them: flag, environment, file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::args::{BOOTSTRAP_ENV, CONFIG_ENV, ClientArgs};
 use super::failure::{Failure, reason};
-use crate::config::{ConfigError, Origin, Settings};
+use super::interrupts::Interrupts;
+use crate::client::{Address, ClientConfig, Stop};
+use crate::config::{ClientSettings, ConfigError, Origin, Settings};
 
-/// What a client program was told, the stronger before the weaker whatever the order in which it is read here.
-pub fn client(args: &ClientArgs) -> Result<Settings, Failure> {
+/// What a client program was told; a flag goes before the environment, that before the file, that before the default.
+pub fn client(args: &ClientArgs) -> Result<ClientSettings, Failure> {
+    Ok(ClientSettings::new(client_given(args)?)?)
+}
+
+/// How a cluster is found with these settings. With `stop`, waiting for brokers ends when the person asks for it.
+pub fn client_config(settings: &ClientSettings, args: &ClientArgs, stop: Option<&Interrupts>) -> ClientConfig {
+    let ms = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    ClientConfig {
+        bootstrap: settings.bootstrap_servers.iter().map(|(host, port)| Address::new(host.as_str(), *port)).collect(),
+        client_id: settings.client_id.clone(),
+        connect_timeout: args.timeout(),
+        request_timeout: ms(settings.request_timeout_ms),
+        retry_backoff: ms(settings.retry_backoff_ms),
+        retry_backoff_max: ms(settings.retry_backoff_max_ms),
+        stop: stop.map(|interrupts| Arc::new(interrupts.clone()) as Arc<dyn Stop>),
+    }
+}
+
+fn client_given(args: &ClientArgs) -> Result<Settings, Failure> {
     let mut given = Settings::client();
     load_file(&mut given, args.config.as_deref())?;
     if let Ok(bootstrap) = std::env::var(BOOTSTRAP_ENV)
@@ -32,6 +54,12 @@ pub(super) fn load_file(given: &mut Settings, flag: Option<&Path>) -> Result<(),
     let bytes = std::fs::read(&path)
         .map_err(|e| Failure::usage(format!("the settings in {} can't be read: {}", path.display(), reason(&e))))?;
     given.load(&bytes).map_err(|e| refused(&format!("{}: ", path.display()), &e))
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        refused("", &error)
+    }
 }
 
 /// The sentence for a refused setting, with the place it came from in front.

@@ -89,7 +89,7 @@ impl Report for Described {
 
 impl Describe {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         let mut outcome = Outcome::new(session.program);
         let answers = admin.topics(&self.names)?;
         let found = keep_topics(&mut admin, &mut outcome, "describe", &self.names, answers);

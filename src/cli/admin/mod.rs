@@ -4,13 +4,15 @@
 //! succeeded goes to standard output, each failed item to standard error.
 
 mod cluster;
+mod config;
 mod confirm;
 mod describe_topic;
 mod offsets;
 mod outcome;
-mod settings;
 mod topics;
 mod wait;
+
+use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -20,6 +22,7 @@ use super::help::{self, Entry};
 use super::interrupts::FirstSignal;
 use super::logger::LogStyle;
 use super::run::{Program, Session};
+use super::settings;
 use crate::client;
 
 pub const PROGRAM: Program = Program {
@@ -80,8 +83,8 @@ enum AdminCommand {
     AddPartitions(topics::AddPartitions),
     ListOffsets(offsets::List),
     TrimTopic(offsets::Trim),
-    GetConfig(settings::Get),
-    SetConfig(settings::Set),
+    GetConfig(config::Get),
+    SetConfig(config::Set),
     ClusterInfo(cluster::Info),
     Ping(cluster::Ping),
     Wait(wait::Wait),
@@ -122,10 +125,13 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
 }
 
 /// Finds the cluster.
-fn connect(online: &Online, session: &Session) -> Result<client::admin::Admin, Failure> {
-    let bootstrap = online.client.bootstrap.as_deref().unwrap_or("127.0.0.1:9092");
-    let _ = session;
-    let mut config = client::ClientConfig::new(client::Address::parse_list(bootstrap)?);
-    config.connect_timeout = online.client.timeout();
-    Ok(client::admin::Admin::new(client::Cluster::connect(config)?))
+fn connect(online: &Online) -> Result<client::admin::Admin, Failure> {
+    connect_within(online, online.client.timeout())
+}
+
+fn connect_within(online: &Online, timeout: Duration) -> Result<client::admin::Admin, Failure> {
+    let settings = settings::client(&online.client)?;
+    let config = settings::client_config(&settings, &online.client, None);
+    let cluster = client::Cluster::connect(client::ClientConfig { connect_timeout: timeout, ..config })?;
+    Ok(client::admin::Admin::new(cluster))
 }

@@ -145,7 +145,7 @@ impl Create {
         if let Some(twice) = self.names.iter().find(|name| !names.insert(*name)) {
             return Err(Failure::usage(format!("topic \"{twice}\" is named twice")));
         }
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         let settings: Vec<_> = self.settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect();
         let topic = |name: &TopicName| NewTopic {
             name: name.clone(),
@@ -181,7 +181,7 @@ impl Create {
 
 impl List {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         let topics = admin.all_topics()?;
         let listed = topics.iter().filter(|t| self.internal || !t.is_internal).map(TopicRow::from).collect();
         output::print(online.output.format(), &TopicList { topics: listed })
@@ -191,7 +191,7 @@ impl List {
 impl Delete {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
         self.confirm.check("delete-topic")?;
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         let names: Vec<String> = self.names.iter().map(TopicName::to_string).collect();
         let what = if names.len() == 1 { "topic" } else { "topics" };
         self.confirm.ask(&format!("Delete {what} {} and all records?", names.join(", ")))?;
@@ -221,7 +221,7 @@ impl Report for Deleted {
 
 impl AddPartitions {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         if let Err(refusal) = admin.create_partitions(&self.name, self.to)? {
             return Err(refused_topic(&mut admin, "add partitions to", &self.name, &refusal));
         }

@@ -108,7 +108,7 @@ impl From<ConfigEntry> for Setting {
 
 impl Get {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         let mut entries = read(&mut admin, &self.owner)?;
         if let Some(key) = &self.key {
             if !entries.iter().any(|entry| entry.name == *key) {
@@ -123,7 +123,7 @@ impl Get {
 
 impl Set {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         must_be_there(&mut admin, &self.owner)?;
         let set = self.settings.iter().map(|s| Change::Set(s.key.clone(), s.value.clone()));
         let unset = self.unset.iter().cloned().map(Change::Unset);
