@@ -81,7 +81,7 @@ impl Report for Cluster {
 }
 
 impl Info {
-    pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
+    pub(super) fn run(&self, online: &Online) -> Result<(), Failure> {
         let view = connect(online)?.cluster_view()?;
         let controller = view.controller;
         let broker = |b: crate::client::admin::BrokerView| Broker {

@@ -10,7 +10,6 @@ use crate::cli::args::KeyValue;
 use crate::cli::failure::Failure;
 use crate::cli::help;
 use crate::cli::output::{self, Column, Report};
-use crate::cli::run::Session;
 use crate::client::admin::{Admin, Change, ConfigEntry, ConfigOwner, Refused};
 
 /// Show the settings of a topic or a broker
@@ -107,7 +106,7 @@ impl From<ConfigEntry> for Setting {
 }
 
 impl Get {
-    pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
+    pub(super) fn run(&self, online: &Online) -> Result<(), Failure> {
         let mut admin = connect(online)?;
         let mut entries = read(&mut admin, &self.owner)?;
         if let Some(key) = &self.key {
@@ -122,7 +121,7 @@ impl Get {
 }
 
 impl Set {
-    pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
+    pub(super) fn run(&self, online: &Online) -> Result<(), Failure> {
         let mut admin = connect(online)?;
         must_be_there(&mut admin, &self.owner)?;
         let set = self.settings.iter().map(|s| Change::Set(s.key.clone(), s.value.clone()));

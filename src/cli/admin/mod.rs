@@ -110,15 +110,15 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
     let online = &admin.online;
     match &admin.command {
         AdminCommand::CreateTopic(command) => command.run(online, session),
-        AdminCommand::ListTopics(command) => command.run(online, session),
+        AdminCommand::ListTopics(command) => command.run(online),
         AdminCommand::DescribeTopic(command) => command.run(online, session),
         AdminCommand::DeleteTopic(command) => command.run(online, session),
-        AdminCommand::AddPartitions(command) => command.run(online, session),
+        AdminCommand::AddPartitions(command) => command.run(online),
         AdminCommand::ListOffsets(command) => command.run(online, session),
         AdminCommand::TrimTopic(command) => command.run(online, session),
-        AdminCommand::GetConfig(command) => command.run(online, session),
-        AdminCommand::SetConfig(command) => command.run(online, session),
-        AdminCommand::ClusterInfo(command) => command.run(online, session),
+        AdminCommand::GetConfig(command) => command.run(online),
+        AdminCommand::SetConfig(command) => command.run(online),
+        AdminCommand::ClusterInfo(command) => command.run(online),
         AdminCommand::Ping(command) => command.run(online, session),
         AdminCommand::Wait(command) => command.run(online, session),
     }

@@ -180,7 +180,7 @@ impl Create {
 }
 
 impl List {
-    pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
+    pub(super) fn run(&self, online: &Online) -> Result<(), Failure> {
         let mut admin = connect(online)?;
         let topics = admin.all_topics()?;
         let listed = topics.iter().filter(|t| self.internal || !t.is_internal).map(TopicRow::from).collect();
@@ -220,7 +220,7 @@ impl Report for Deleted {
 }
 
 impl AddPartitions {
-    pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
+    pub(super) fn run(&self, online: &Online) -> Result<(), Failure> {
         let mut admin = connect(online)?;
         if let Err(refusal) = admin.create_partitions(&self.name, self.to)? {
             return Err(refused_topic(&mut admin, "add partitions to", &self.name, &refusal));
