@@ -116,7 +116,9 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_foreign() {
-        for name in ["42.log", "00000000000000000042.LOG", "00000000000000000042.snapshot", "notes.txt", ".tmp", "x.tmp"] {
+        for name in
+            ["42.log", "00000000000000000042.LOG", "00000000000000000042.snapshot", "notes.txt", ".tmp", "x.tmp"]
+        {
             assert_eq!(meaning(name), Meaning::Foreign, "{name}");
         }
         // More than an offset can be.
