@@ -10,7 +10,7 @@ use super::listener::{self, Listener};
 use super::overrides::DynamicSettings;
 use super::setting::{Setting, Table};
 use super::settings::{Origin, Reader, Settings};
-use super::topic_config::TopicConfig;
+use super::topic_config::{TopicConfig, default_for_topic};
 use crate::base::BrokerId;
 
 /// Everything a broker is told.
@@ -142,6 +142,11 @@ impl BrokerConfig {
     /// The value that holds for a broker setting; `None` where it is not set and has no default.
     pub fn value(&self, name: &str) -> Option<String> {
         value(&self.given, &self.dynamic, Table::broker().get(name)?)
+    }
+
+    /// What a topic setting is for topics that do not set it.
+    pub fn value_for_topic(&self, name: &str) -> Option<String> {
+        default_for_topic(Table::topic().get(name)?, |name| self.value(name))
     }
 
     fn with(given: Settings, dynamic: DynamicSettings) -> Result<BrokerConfig, ConfigError> {
@@ -365,6 +370,8 @@ mod tests {
         assert_eq!(changed.topic_defaults.max_message_bytes, 4000);
         assert_eq!(changed.network.connections_max, 5);
         assert_eq!(changed.value("message.max.bytes").as_deref(), Some("4000"));
+        assert_eq!(changed.value_for_topic("max.message.bytes").as_deref(), Some("4000"));
+        assert_eq!(changed.value_for_topic("retention.ms").as_deref(), Some("604800000"));
         let back = changed.with_dynamic(DynamicSettings::default()).expect("fits");
         assert_eq!(back.topic_defaults.max_message_bytes, 2000);
         let too_large = map(&[("message.max.bytes", "200000000")]);

@@ -3,7 +3,6 @@
 use super::broker_config::BrokerConfig;
 use super::overrides::TopicOverrides;
 use super::setting::{Setting, Synonym, Table};
-use super::topic_config::default_for_topic;
 
 /// Where a value comes from, with Kafka's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,7 +91,7 @@ pub fn describe_topic(overrides: &TopicOverrides, broker: &BrokerConfig) -> Vec<
         let own_synonym = own.map(|value| synonym(setting, setting.name, value, ConfigSource::Topic));
         DescribedSetting {
             setting,
-            value: own.map(str::to_owned).or_else(|| default_for_topic(setting, |name| broker.value(name))),
+            value: own.map(str::to_owned).or_else(|| broker.value_for_topic(setting.name)),
             synonyms: own_synonym.into_iter().chain(given(broker, &setting.synonyms)).collect(),
             read_only: false,
         }

@@ -99,7 +99,7 @@ impl TopicConfig {
             table: Table::topic(),
             value: Box::new(move |row| match overrides.get(row.name) {
                 Some(value) => Some(value.to_owned()),
-                None => default_for_topic(row, |name| broker.value(name)),
+                None => broker.value_for_topic(row.name),
             }),
         })
     }
