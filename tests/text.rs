@@ -182,7 +182,8 @@ fn a_line_past_the_limit_is_named_and_closes_the_connection() {
 #[test]
 fn any_bytes_go_in_and_come_out() {
     let server = Server::start(&[]);
-    let output = server.text("PRODUCE t \"a b\" \"\\x00\\xff\\n\\\"\"\nPRODUCE t \"\" \"\"\nPRODUCE t - -\nCONSUME t 0 0\n");
+    let output =
+        server.text("PRODUCE t \"a b\" \"\\x00\\xff\\n\\\"\"\nPRODUCE t \"\" \"\"\nPRODUCE t - -\nCONSUME t 0 0\n");
     let shown: Vec<&str> = output.lines().skip(3).take(3).collect();
     assert_eq!(shown, ["MSG 0 \"a b\" \"\\0\\xFF\\n\\\"\"", "MSG 1 \"\" \"\"", "MSG 2 - -"]);
     // What was printed, pasted into PRODUCE, is the same again.
