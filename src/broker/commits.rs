@@ -10,6 +10,7 @@ use super::topics::{NewTopic, Topic, TopicError};
 use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::base::{ErrorCode, Now, Offset, TopicName, TopicPartition};
 use crate::config::TopicOverrides;
+use crate::log::ReadError;
 use crate::record::{BatchBuilder, BatchView, Codec, ProducerStamp, ValidBatch};
 
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -96,21 +97,16 @@ impl Core {
         let mut store = self.commits.lock();
         while next < end {
             let slice = match log.read(next, PIECE_BYTES, end, true) {
-                Ok(slice) => slice,
-                Err(error) => match error.resume_at() {
-                    Some(resume) => {
-                        ::log::error!("{}: {error}", partition.name());
-                        next = resume;
-                        continue;
-                    }
-                    None => return Err(error.to_string()),
-                },
+                Ok(Some(slice)) => slice,
+                Ok(None) => break,
+                Err(error @ ReadError::Corrupt { next: resume, .. }) => {
+                    ::log::error!("{}: {error}", partition.name());
+                    next = resume;
+                    continue;
+                }
+                Err(error) => return Err(error.to_string()),
             };
-            if slice.len == 0 {
-                break;
-            }
-            let mut bytes = vec![0; slice.len];
-            slice.file.read_exact_at(slice.position, &mut bytes).map_err(|error| error.to_string())?;
+            let bytes = slice.bytes().map_err(|error| error.to_string())?;
             for batch in crate::record::batches(&bytes) {
                 let batch = batch.map_err(|error| error.to_string())?;
                 if let Err(error) = apply_batch(&mut store, &batch) {

@@ -15,8 +15,8 @@ use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
 use crate::base::{BrokerId, Clock, Now, PartitionId, TopicName, TopicPartition};
 use crate::config::{BrokerConfig, DynamicSettings, TopicConfig, TopicOverrides};
-use crate::log::{FilePool, OpenAs, flush_many};
 use crate::log::disk::Disk;
+use crate::log::{FilePool, OpenAs, flush_many};
 
 /// Producer ids are taken from the catalogue in blocks, as Kafka does (KIP-730).
 const PRODUCER_ID_BLOCK: i64 = 1000;
@@ -69,8 +69,7 @@ impl Core {
         clock: Arc<dyn Clock>,
         listener: Listener,
     ) -> Result<(Arc<Core>, crossbeam_channel::Receiver<super::housekeeping::Chore>), OpenError> {
-        let data =
-            DataDir::open(Arc::clone(&disk), &config.data_dir, config.node_id, config.cluster_id.as_deref())?;
+        let data = DataDir::open(Arc::clone(&disk), &config.data_dir, config.node_id, config.cluster_id.as_deref())?;
         let path = data.commands_path();
         let opened = CommandLog::open(Arc::clone(&disk), &path)
             .map_err(|source| OpenError::Commands { path: path.display().to_string(), source })?;
@@ -247,7 +246,7 @@ impl Core {
         let mut first_failure = None;
         for topic in self.topics().iter() {
             for partition in &topic.partitions {
-                if let Err(error) = partition.log().close(self.now()) {
+                if let Err(error) = partition.log().close() {
                     ::log::error!("{}: {error}", partition.name());
                     first_failure.get_or_insert(format!("{}: {error}", partition.name()));
                 }

@@ -27,13 +27,13 @@ impl Core {
         for topic in self.topics().iter() {
             for partition in &topic.partitions {
                 match partition.log().retain(now, partition.high_watermark()) {
-                    Ok(removed) if removed.segments > 0 => {
+                    Ok(removed) if removed.removed_segments > 0 => {
                         ::log::info!(
                             "{}: removed {} segments, {} bytes; the log starts at {} now",
                             partition.name(),
-                            removed.segments,
-                            removed.bytes,
-                            partition.log().log_start()
+                            removed.removed_segments,
+                            removed.removed_bytes,
+                            removed.log_start
                         );
                     }
                     Ok(_) => {}

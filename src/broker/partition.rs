@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 
 use super::waiting::{Subscription, WaitList, Waker};
 use crate::base::{LeaderEpoch, Now, Offset, TopicPartition, Uuid};
-use crate::log::{AppendError, Appended, FlushPolicy, LogError, LogSettings, PartitionLog};
+use crate::log::{AppendError, Appended, FlushPolicy, LogSettings, PartitionLog};
 use crate::record::{BatchRules, ValidBatch};
 
 /// What a topic's settings mean for each of its partitions.

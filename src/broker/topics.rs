@@ -200,9 +200,7 @@ impl Core {
         }
         match self.create_topic(name, &NewTopic::default()) {
             // Somebody else was faster.
-            Err(error) if error.error_code() == ErrorCode::TopicAlreadyExists => {
-                self.topic(name.as_str()).ok_or(error)
-            }
+            Err(error) if error.error_code() == ErrorCode::TopicAlreadyExists => self.topic(name.as_str()).ok_or(error),
             other => other,
         }
     }
@@ -257,11 +255,7 @@ impl Core {
     }
 
     /// Puts these settings in the place of the topic's; they hold from now on.
-    pub fn set_topic_settings(
-        self: &Arc<Core>,
-        name: &TopicName,
-        overrides: TopicOverrides,
-    ) -> Result<(), TopicError> {
+    pub fn set_topic_settings(self: &Arc<Core>, name: &TopicName, overrides: TopicOverrides) -> Result<(), TopicError> {
         let mut decisions = self.decisions();
         let topic = self.topic(name.as_str()).ok_or_else(|| TopicError::Unknown(name.to_string()))?;
         let config = self.topic_config(name, &overrides);
@@ -290,9 +284,7 @@ impl Core {
         let partitions = (0..)
             .map(PartitionId)
             .zip(epochs)
-            .map(|(index, epoch)| {
-                self.open_partition(name, id, index, *epoch, Arc::clone(&settings), start(index))
-            })
+            .map(|(index, epoch)| self.open_partition(name, id, index, *epoch, Arc::clone(&settings), start(index)))
             .collect::<Result<_, _>>()?;
         Ok(Arc::new(Topic::new(name.clone(), id, partitions, overrides, config)))
     }
@@ -309,8 +301,13 @@ impl Core {
         let name = TopicPartition { topic: topic.clone(), partition: index };
         let path = self.data().partition_path(&name);
         let disk = Arc::clone(self.data().disk());
-        let (log, report) =
-            crate::log::PartitionLog::open(disk, &path, settings.log.clone(), start.with_pool(self.file_pool()), self.now())?;
+        let (log, report) = crate::log::PartitionLog::open(
+            disk,
+            &path,
+            settings.log.clone(),
+            start.with_pool(self.file_pool()),
+            self.now(),
+        )?;
         for finding in &report.findings {
             ::log::warn!("{name}: {finding}");
         }

@@ -37,7 +37,13 @@ pub enum Ended {
 }
 
 impl Connection {
-    pub fn new(core: Arc<Core>, socket: Arc<TcpStream>, caller: Caller, waker: Arc<ConnectionWaker>, text: bool) -> Self {
+    pub fn new(
+        core: Arc<Core>,
+        socket: Arc<TcpStream>,
+        caller: Caller,
+        waker: Arc<ConnectionWaker>,
+        text: bool,
+    ) -> Self {
         let as_waker: Arc<dyn Waker> = waker.clone();
         let stop = core.stop_list().subscribe(&as_waker);
         Connection { core, socket, caller, waker, text, _stop: stop }

@@ -93,7 +93,8 @@ impl Acceptor {
                     }
                 }
                 // The peer changed its mind before we came.
-                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {
+                }
                 Err(error) => {
                     ::log::warn!("no connection can be accepted at the moment: {error}");
                     std::thread::sleep(ACCEPT_AGAIN);

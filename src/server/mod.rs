@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 use self::listener::{Acceptor, Connections};
 use self::waker::ConnectionWaker;
 use crate::base::{Clock, SystemClock};
-use crate::broker::{Chore, Core, Event, ListenerName, OpenError, Waker, keep_house};
+use crate::broker::{Core, Event, ListenerName, OpenError, Waker, keep_house};
 use crate::config::{BrokerConfig, Listener};
-use crate::log::disk::{Disk, RealDisk};
+use crate::log::{Disk, RealDisk};
 
 /// How long a stop waits for what is under way.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -67,10 +67,7 @@ impl Broker {
     }
 
     /// Starts a broker. `listener` hears of each event on the thread where it happens.
-    pub fn start_with(
-        config: BrokerConfig,
-        listener: Box<dyn Fn(&Event) + Send + Sync>,
-    ) -> Result<Broker, StartError> {
+    pub fn start_with(config: BrokerConfig, listener: Box<dyn Fn(&Event) + Send + Sync>) -> Result<Broker, StartError> {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         raise_open_file_limit();
@@ -151,7 +148,8 @@ impl Broker {
             waker: Arc::clone(&waker),
             text,
         };
-        let thread = std::thread::Builder::new().name(name).spawn(move || acceptor.run()).map_err(StartError::Threads)?;
+        let thread =
+            std::thread::Builder::new().name(name).spawn(move || acceptor.run()).map_err(StartError::Threads)?;
         self.acceptors.push((waker, thread));
         Ok(())
     }

@@ -59,7 +59,8 @@ impl Output for &TcpStream {
             let mut at = position;
             let end = position + len as u64;
             while at < end {
-                let sent = retry(|| rustix::fs::sendfile(self.as_fd(), file.as_fd(), Some(&mut at), (end - at) as usize))?;
+                let left = (end - at) as usize;
+                let sent = retry(|| rustix::fs::sendfile(self.as_fd(), file.as_fd(), Some(&mut at), left))?;
                 if sent == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }

@@ -81,10 +81,7 @@ impl Conversation<'_> {
         while self.session.takes_more(self.limits.pipelined_commands) {
             match self.lines.next_line() {
                 NextLine::Line(line) => {
-                    if line.iter().all(u8::is_ascii_whitespace) {
-                        continue;
-                    }
-                    let command = parse_line(line);
+                    let Some(command) = parse_line(line).transpose() else { continue };
                     let core = &self.connection.core;
                     self.session.execute(core, command, &self.limits, core.now());
                 }

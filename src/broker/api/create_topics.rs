@@ -49,7 +49,10 @@ fn create(
         Err(error) => return refuse(ErrorCode::InvalidTopicException, error.to_string()),
     };
     if !authorize(context.caller, Operation::Create, Resource::Topic(name.as_str())) {
-        return refuse(ErrorCode::TopicAuthorizationFailed, format!("{} may not create topics", context.caller.principal));
+        return refuse(
+            ErrorCode::TopicAuthorizationFailed,
+            format!("{} may not create topics", context.caller.principal),
+        );
     }
     if name.is_internal() {
         return refuse(ErrorCode::InvalidTopicException, format!("\"{name}\" is the broker's own; it makes it itself"));
@@ -57,7 +60,7 @@ fn create(
     let settings = asked.configs.iter().filter_map(|config| Some((config.name.as_str(), config.value.as_deref()?)));
     let overrides = match TopicOverrides::from_pairs(settings) {
         Ok(overrides) => overrides,
-        Err(error) => return refuse(ErrorCode::InvalidConfig, error.to_string()),
+        Err(error) => return refuse(error.code(), error.sentence()),
     };
     let partitions = partition_count(context, asked)?;
     let replicas = (i32::from(asked.replication_factor) != DEFAULT).then_some(asked.replication_factor);

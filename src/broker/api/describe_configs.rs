@@ -63,8 +63,7 @@ pub fn handle(context: Context<'_>, request: DescribeConfigsRequest) -> Describe
                     None => true,
                     Some(keys) => keys.iter().any(|key| key == setting.name()),
                 };
-                result.configs =
-                    settings.iter().filter(wanted).map(|setting| row(setting, &request)).collect();
+                result.configs = settings.iter().filter(wanted).map(|setting| row(setting, &request)).collect();
             }
             Err(error) => {
                 result.error_code = error.error_code().code();

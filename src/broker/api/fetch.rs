@@ -37,7 +37,7 @@ pub fn handle(context: Context<'_>, request: FetchRequest) -> Answer {
     }
     let wanted = request.topics.into_iter().map(|topic| Wanted::new(context, topic)).collect();
     let bytes_max = i64::from(request.max_bytes).clamp(0, context.core.config().network.fetch_bytes_max as i64);
-    let mut fetch = Fetch {
+    let fetch = Fetch {
         envelope: context.envelope,
         wanted,
         committed_only: request.isolation_level == 1,
@@ -74,9 +74,8 @@ impl Wanted {
         } else {
             (topics.get(&asked.topic), ErrorCode::UnknownTopicOrPartition)
         };
-        let allowed = topic.is_none_or(|topic| {
-            authorize(context.caller, Operation::Read, Resource::Topic(topic.name.as_str()))
-        });
+        let allowed =
+            topic.is_none_or(|topic| authorize(context.caller, Operation::Read, Resource::Topic(topic.name.as_str())));
         let find = |index: i32| {
             if !allowed {
                 return Err(ErrorCode::TopicAuthorizationFailed);
@@ -196,7 +195,7 @@ impl Fetch {
                 .collect();
             data.aborted_transactions = Some(aborted);
         }
-        if slice.len > 0 {
+        if let Some(slice) = slice {
             found.bytes += slice.len;
             data.records = RecordsField::Elsewhere(slice.len);
             found.slices.push(slice);

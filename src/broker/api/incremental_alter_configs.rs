@@ -7,8 +7,7 @@ use crate::broker::caller::{self, Operation, authorize};
 use crate::broker::topics::TopicError;
 use crate::config::{AlterOp, Alteration, ConfigError, DynamicScope};
 use crate::protocol::kafka::api::incremental_alter_configs::{
-    AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse,
+    AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 
 pub fn handle(context: Context<'_>, request: IncrementalAlterConfigsRequest) -> IncrementalAlterConfigsResponse {
@@ -29,7 +28,7 @@ pub fn handle(context: Context<'_>, request: IncrementalAlterConfigsRequest) -> 
 
 fn alter(context: Context<'_>, asked: &AlterConfigsResource, validate_only: bool) -> Result<(), TopicError> {
     let refuse = |code, sentence: String| TopicError::Refused { code, sentence };
-    let invalid = |error: ConfigError| refuse(ErrorCode::InvalidConfig, error.to_string());
+    let invalid = |error: ConfigError| refuse(error.code(), error.sentence());
     let mut changes = Vec::with_capacity(asked.configs.len());
     for config in &asked.configs {
         let op = AlterOp::from_code(config.config_operation).ok_or_else(|| {
@@ -64,8 +63,7 @@ fn alter(context: Context<'_>, asked: &AlterConfigsResource, validate_only: bool
                 return Err(refuse(ErrorCode::ClusterAuthorizationFailed, sentence));
             }
             let config = core.config();
-            let altered =
-                config.dynamic().altered(scope, changes, |name| config.value(name)).map_err(invalid)?;
+            let altered = config.dynamic().altered(scope, changes, |name| config.value(name)).map_err(invalid)?;
             // Settings must also agree with each other.
             config.with_dynamic(altered.clone()).map_err(invalid)?;
             if validate_only {

@@ -7,11 +7,8 @@ use crate::broker::caller::{Operation, Resource, authorize};
 use crate::protocol::kafka::api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 
 pub fn handle(context: Context<'_>, request: InitProducerIdRequest) -> InitProducerIdResponse {
-    let refuse = |code: ErrorCode| InitProducerIdResponse {
-        error_code: code.code(),
-        producer_epoch: -1,
-        ..Default::default()
-    };
+    let refuse =
+        |code: ErrorCode| InitProducerIdResponse { error_code: code.code(), producer_epoch: -1, ..Default::default() };
     if request.transactional_id.is_some() {
         return refuse(ErrorCode::InvalidRequest);
     }

@@ -29,9 +29,8 @@ pub fn handle(context: Context<'_>, request: MetadataRequest) -> MetadataRespons
     };
     let topics = if all {
         let topics = core.topics();
-        let allowed = |topic: &&Arc<Topic>| {
-            authorize(context.caller, Operation::Describe, Resource::Topic(topic.name.as_str()))
-        };
+        let allowed =
+            |topic: &&Arc<Topic>| authorize(context.caller, Operation::Describe, Resource::Topic(topic.name.as_str()));
         topics.iter().filter(allowed).map(|topic| describe(context, topic, with_operations)).collect()
     } else {
         let asked = request.topics.iter().flatten();

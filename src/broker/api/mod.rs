@@ -105,7 +105,9 @@ pub fn answer(core: &Arc<Core>, caller: &Caller, frame: Bytes, now: Now) -> Answ
         ));
     }
     let caller = match header.client_id {
-        Some(id) if caller.client_id.as_deref() != Some(&id) => &Caller { client_id: Some(id.into()), ..caller.clone() },
+        Some(id) if caller.client_id.as_deref() != Some(&id) => {
+            &Caller { client_id: Some(id.into()), ..caller.clone() }
+        }
         _ => caller,
     };
     let context = Context { core, caller, now, envelope };

@@ -79,8 +79,8 @@ fn refuse_group(context: Context<'_>, request: &OffsetCommitRequest) -> Option<E
         return Some(ErrorCode::GroupAuthorizationFailed);
     }
     if request.generation_id_or_member_epoch >= 0 || !request.member_id.is_empty() {
-        let without_group = context.envelope.version >= GROUP_ERRORS_SINCE
-            && context.core.committed(&request.group_id).is_empty();
+        let without_group =
+            context.envelope.version >= GROUP_ERRORS_SINCE && context.core.committed(&request.group_id).is_empty();
         return Some(match without_group {
             true => ErrorCode::GroupIdNotFound,
             false if request.generation_id_or_member_epoch >= 0 => ErrorCode::IllegalGeneration,

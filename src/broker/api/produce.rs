@@ -196,7 +196,9 @@ fn acknowledge(
     if request.acks == 0 {
         // The client expects no answer. To close is all that can tell it of an error (Kafka's KafkaApis).
         let partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
-        if let Some(error) = partitions.filter(|partition| partition.error_code != 0).find_map(|p| p.error_message.as_ref()) {
+        if let Some(error) =
+            partitions.filter(|partition| partition.error_code != 0).find_map(|p| p.error_message.as_ref())
+        {
             return Answer::Close(format!("its produce request with acks=0 failed: {error}"));
         }
         return Answer::Silent;

@@ -7,9 +7,9 @@ use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::base::{ErrorCode, Offset};
 use crate::broker::partition::Partition;
 use crate::broker::waiting::Subscription;
-use crate::log::{AbortedTransaction, ReadError};
+use crate::log::{AbortedTxn, LogError, ReadError};
 use crate::protocol::text::{TextError, reply};
-use crate::record::{BatchView, batches};
+use crate::record::{BatchHeader, BatchView, batches};
 
 /// What is read from the log at once.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -60,11 +60,15 @@ impl Reading {
     fn read_piece(&mut self, upper: Offset, out: &mut Vec<u8>) -> Result<(), TextError> {
         let refused = |error: ReadError| TextError::kafka(error.error_code(), error.to_string());
         let log = self.partition.log();
-        let slice = log.read(self.next, PIECE_BYTES, upper, true).map_err(refused)?;
-        let aborted = log.aborted_transactions(self.next, upper).map_err(refused)?;
-        let mut bytes = vec![0; slice.len];
+        let storage = |error: LogError| TextError::kafka(error.error_code(), error.to_string());
+        let Some(slice) = log.read(self.next, PIECE_BYTES, upper, true).map_err(refused)? else {
+            // Nothing but what compaction left out lies before the end.
+            self.next = upper;
+            return Ok(());
+        };
+        let aborted = log.aborted_transactions(self.next, upper).map_err(storage)?;
         let damaged = |reason: String| TextError::kafka(ErrorCode::CorruptMessage, reason);
-        slice.file.read_exact_at(slice.position, &mut bytes).map_err(|error| {
+        let bytes = slice.bytes().map_err(|error| {
             TextError::kafka(ErrorCode::KafkaStorageError, format!("{}: {error}", self.partition.name()))
         })?;
         for batch in batches(&bytes) {
@@ -74,22 +78,12 @@ impl Reading {
                 return Ok(());
             }
         }
-        // An empty slice before the end would make the caller turn in circles.
-        if slice.len == 0 {
-            self.next = upper;
-        }
         Ok(())
     }
 
-    fn show_batch(
-        &mut self,
-        batch: &BatchView<'_>,
-        aborted: &[AbortedTransaction],
-        out: &mut Vec<u8>,
-    ) -> Result<(), String> {
+    fn show_batch(&mut self, batch: &BatchView<'_>, aborted: &[AbortedTxn], out: &mut Vec<u8>) -> Result<(), String> {
         let header = &batch.header;
-        let was_aborted = header.is_transactional()
-            && aborted.iter().any(|transaction| transaction.covers(header.producer_id, header.base_offset));
+        let was_aborted = header.is_transactional() && aborted.iter().any(|transaction| covers(transaction, header));
         if !header.is_control() && !was_aborted {
             let records = batch.records(DECOMPRESSED_BATCH_BYTES_MAX).map_err(|error| error.to_string())?;
             for record in records.iter() {
@@ -110,4 +104,10 @@ impl Reading {
         self.next = self.next.max(header.next_offset());
         Ok(())
     }
+}
+
+/// Whether a batch lies in an aborted transaction.
+fn covers(transaction: &AbortedTxn, header: &BatchHeader) -> bool {
+    transaction.producer_id == header.producer_id
+        && (transaction.first_offset..=transaction.last_offset).contains(&header.base_offset)
 }

@@ -137,13 +137,7 @@ impl TextSession {
         matches!(self.slots.front(), Some(Slot::Produced { .. } | Slot::Committed { .. }))
     }
 
-    fn carry_out(
-        &mut self,
-        core: &Arc<Core>,
-        command: Command,
-        limits: &Limits,
-        now: Now,
-    ) -> Result<Slot, TextError> {
+    fn carry_out(&mut self, core: &Arc<Core>, command: Command, limits: &Limits, now: Now) -> Result<Slot, TextError> {
         let mut out = Vec::new();
         match command {
             Command::Produce { topic, partition, key, value } => {
@@ -207,14 +201,16 @@ impl TextSession {
             .map_err(|error| refused(ErrorCode::UnknownServerError, error.to_string()))?;
         let settings = partition.settings();
         if settings.min_insync_replicas > 1 {
-            let sentence =
-                format!("min.insync.replicas is {}, and {} has 1 replica", settings.min_insync_replicas, partition.name());
+            let sentence = format!(
+                "min.insync.replicas is {}, and {} has 1 replica",
+                settings.min_insync_replicas,
+                partition.name()
+            );
             return Err(refused(ErrorCode::NotEnoughReplicas, sentence));
         }
         let batch = ValidBatch::check(&bytes, &settings.rules)
             .map_err(|error| refused(error.error_code(), error.to_string()))?;
-        let appended =
-            partition.append(&batch, now).map_err(|error| refused(error.error_code(), error.to_string()))?;
+        let appended = partition.append(&batch, now).map_err(|error| refused(error.error_code(), error.to_string()))?;
         // Subscribed before anybody looks: see `waiting`.
         let wait = partition.subscribe(&self.caller.waker);
         let promise = partition.promise(&appended);
@@ -237,12 +233,8 @@ impl TextSession {
             OffsetSpec::At(offset) => offset,
             other => resolve(&partition, other)?,
         };
-        let value = OffsetValue {
-            offset,
-            leader_epoch: -1,
-            metadata: COMMIT_METADATA.to_owned(),
-            committed_at: now.wall_ms,
-        };
+        let value =
+            OffsetValue { offset, leader_epoch: -1, metadata: COMMIT_METADATA.to_owned(), committed_at: now.wall_ms };
         let commits = vec![(TopicPartition { topic, partition: index }, value)];
         let commit = core
             .begin_commit(group, commits, now)
