@@ -17,8 +17,10 @@ pub mod pages;
 mod partition_list;
 mod progress;
 mod run;
+pub mod server;
 pub mod settings;
 pub mod stderr;
+pub mod stream;
 pub mod terminal;
 pub mod units;
 
@@ -31,5 +33,5 @@ pub use run::{Program, Session, run};
 
 /// The programs, whose definitions yield help, man pages and completions.
 pub fn programs() -> Vec<Program> {
-    vec![admin::PROGRAM]
+    vec![server::PROGRAM, admin::PROGRAM]
 }
