@@ -35,4 +35,5 @@ pub use caller::{Caller, ListenerName, Operation, Resource, authorize};
 pub use housekeeping::{Chore, run as keep_house};
 pub use partition::Partition;
 pub use text::{TextSession, TextStep};
+pub use topics::{NewTopic, Topic, TopicError};
 pub use waiting::{Subscription, WaitList, Waker};
