@@ -36,5 +36,5 @@ pub use data_dir::is_in_use;
 pub use housekeeping::{Chore, run as keep_house};
 pub use partition::Partition;
 pub use text::{TextSession, TextStep};
-pub use topics::{NewTopic, TopicError};
+pub use topics::{NewTopic, Topic, TopicError};
 pub use waiting::{Subscription, WaitList, Waker};
