@@ -52,6 +52,9 @@ impl PartitionLog {
         if self.wants_checkpoint() || self.unflushed_bytes() > 0 {
             self.checkpoint()?;
         }
+        if let Some(active) = self.shown.read().active() {
+            active.tidy();
+        }
         Ok(())
     }
 
@@ -66,7 +69,8 @@ impl PartitionLog {
             Prepared::write(disk, &path, bytes).map(|prepared| (offset, prepared)).map_err(|error| (path, error))
         };
         // Data whose fsync failed must be verified again by the next start: no state may vouch for it.
-        let safe = writer.unsafe_below.is_none_or(|offset| self.log_start() >= offset);
+        let oldest = self.shown.read().segments.first().map_or(Offset(i64::MAX), |first| first.base);
+        let safe = writer.unsafe_below.is_none_or(|offset| oldest >= offset);
         if safe {
             writer.unsafe_below = None;
             for sealed in &writer.sealed {

@@ -56,7 +56,8 @@ pub(super) fn recover(
         .collect();
     let log_start = start.log_start.max(state.as_ref().map_or(Offset::ZERO, |state| state.log_start));
     drop_below(&mut segments, log_start, report);
-    let hole_below = if start.clean { Offset(i64::MAX) } else { known_end };
+    // Without a state nothing says how much was safe; after a clean stop everything was.
+    let hole_below = if start.clean && state.is_none() { Offset(i64::MAX) } else { known_end };
     let mut walk = Walk::new(files, settings, start.log_start, hole_below, now, report);
     let mut begin = match &state {
         Some(state) => resume(&segments, state, &mut walk)?,

@@ -88,6 +88,8 @@ pub(super) struct Segment {
     abandoned: AtomicBool,
     /// The file was cut short, and that is not synced yet.
     shortened: AtomicBool,
+    /// The disk refused to cut the file short: something lies behind the end.
+    ragged: AtomicBool,
 }
 
 impl Segment {
@@ -106,6 +108,7 @@ impl Segment {
             held: Mutex::new(None),
             abandoned: AtomicBool::new(false),
             shortened: AtomicBool::new(false),
+            ragged: AtomicBool::new(false),
         }
     }
 
@@ -233,6 +236,7 @@ impl Segment {
 
     /// Brings the index files up to date, as after a clean stop.
     pub fn write_indexes(&self) -> io::Result<()> {
+        self.tidy();
         self.index.write_out(None)?;
         self.time_index.write_out(self.due_time_entry(&self.growth()))
     }
@@ -332,7 +336,17 @@ impl Segment {
     pub fn cut(&self, bytes: u64) -> io::Result<()> {
         self.bytes.store(bytes, Ordering::Release);
         self.shortened.store(true, Ordering::Release);
-        self.hold_for_writing()?.set_len(bytes)
+        let cut = self.hold_for_writing().and_then(|file| file.set_len(bytes));
+        self.ragged.store(cut.is_err(), Ordering::Release);
+        cut
+    }
+
+    /// Tries again to cut off what a failed write left. In vain is no harm: the end is known, here and to the next
+    /// start.
+    pub fn tidy(&self) {
+        if self.ragged.load(Ordering::Acquire) {
+            let _ = self.cut(self.bytes());
+        }
     }
 
     /// Removes the files. Who has them open can go on reading.

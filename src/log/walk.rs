@@ -350,7 +350,7 @@ fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
         }
     }
     segment.set_growth(growth);
-    Ok(())
+    segment.write_indexes()
 }
 
 /// The producers as they were at `mark`: from the newest state up to it, and the batches since.
