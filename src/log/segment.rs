@@ -269,6 +269,11 @@ impl Segment {
             && (time_found == time_bytes || time_found == closing))
     }
 
+    /// Whether there is anything in the index files, right or wrong.
+    pub fn has_index_files(&self) -> io::Result<bool> {
+        Ok(self.index.file_bytes()? > 0 || self.time_index.file_bytes()? > 0)
+    }
+
     /// Takes sizes and indexes from a summary, for a segment that ends or goes on there. False if the index files
     /// do not look like it; then they must be rebuilt.
     pub fn resume(&self, summary: &SegmentSummary, exact: bool) -> io::Result<bool> {
