@@ -35,7 +35,10 @@ impl PartitionLog {
     /// Whether a checkpoint would change anything.
     pub fn wants_checkpoint(&self) -> bool {
         let writer = self.writer.lock();
-        writer.epochs_unsaved || !writer.states.contains(&writer.next_offset) || !writer.sealed.is_empty()
+        writer.names_made > writer.names_synced
+            || writer.epochs_unsaved
+            || !writer.states.contains(&writer.next_offset)
+            || !writer.sealed.is_empty()
     }
 
     /// Flushes everything and moves the recovery point to the log end.
@@ -49,7 +52,7 @@ impl PartitionLog {
 
     /// A clean stop: after it, a start reads no log data. The log can still be used.
     pub fn close(&self) -> Result<(), LogError> {
-        if self.wants_checkpoint() || self.unflushed_bytes() > 0 {
+        if self.wants_checkpoint() {
             self.checkpoint()?;
         }
         if let Some(active) = self.shown.read().active() {

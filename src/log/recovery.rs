@@ -88,7 +88,7 @@ pub(super) fn recover(
     let mut recovered = Assembly { files, settings, found, log_start, next, segments, whole, now };
     recovered.sweep(state.as_ref(), report);
     let left = Left { producers, epochs, touched, sealed, scanned: scanned_bytes > 0 };
-    Ok(recovered.assemble(left, &begin, known_end))
+    Ok(recovered.assemble(left, &begin, known_end, start.clean))
 }
 
 /// The newest state file that can be believed. Those that can't be, and newer ones, are removed.
@@ -277,7 +277,7 @@ impl Assembly<'_> {
         self.found.states.retain(|offset| serves(offset) || files.remove(*offset, Kind::Producers).is_err());
     }
 
-    fn assemble(self, left: Left, begin: &Begin, known_end: Offset) -> Recovered {
+    fn assemble(self, left: Left, begin: &Begin, known_end: Offset, clean: bool) -> Recovered {
         let Left { mut producers, mut epochs, mut touched, sealed, scanned } = left;
         let before = epochs.clone();
         epochs.cut_end(self.next);
@@ -312,7 +312,8 @@ impl Assembly<'_> {
             epochs_unsaved: epochs != before,
             epochs,
             unsynced: touched,
-            names_made: u64::from(scanned),
+            // Nor may the names be, which only a clean stop has synced.
+            names_made: u64::from(scanned || !clean),
             names_synced: 0,
             sealed,
             states: self.found.states,
