@@ -151,8 +151,14 @@ impl Shown {
 
     /// How far the segment reaches now.
     pub fn extent(&self, n: usize) -> Extent {
-        let bound = self.segments.get(n + 1).map_or(self.end.offset, |next| next.base);
-        Extent { end: self.segments[n].bytes(), bound, gaps: self.gaps }
+        let segment = &self.segments[n];
+        let (end, bound) = match self.segments.get(n + 1) {
+            Some(next) => (segment.bytes(), next.base),
+            // What is being appended right now is not there yet.
+            None if self.end.segment == Some(segment.base) => (self.end.position, self.end.offset),
+            None => (0, self.end.offset),
+        };
+        Extent { end, bound, gaps: self.gaps }
     }
 
     pub fn active(&self) -> Option<&Arc<Segment>> {

@@ -15,6 +15,7 @@ use super::names::Kind;
 use super::partition::{Mark, Recent, Sealed, Shown, Writer};
 use super::producers::Producers;
 use super::ready::read_state;
+use super::seek::Extent;
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, OpenAs, OpenReport};
 use super::state_file::LogState;
@@ -81,13 +82,13 @@ pub(super) fn recover(
         whole = false;
     }
     let touched = segments.get(begin.segment..).unwrap_or_default().to_vec();
-    let Walk { next, producers, epochs, scanned_bytes, mut sealed, .. } = walk;
+    let Walk { next, producers, epochs, epochs_rebuilt, scanned_bytes, mut sealed, .. } = walk;
     sealed.retain(|sealed| segments.iter().any(|segment| Arc::ptr_eq(segment, &sealed.segment)));
     report.scanned_bytes = scanned_bytes;
     let log_start = segments.first().map_or(log_start, |first| log_start.max(first.base));
     let mut recovered = Assembly { files, settings, found, log_start, next, segments, whole, now };
     recovered.sweep(state.as_ref(), report);
-    let left = Left { producers, epochs, touched, sealed, scanned: scanned_bytes > 0 };
+    let left = Left { producers, epochs, epochs_rebuilt, touched, sealed, scanned: scanned_bytes > 0 };
     Ok(recovered.assemble(left, &begin, known_end, start.clean))
 }
 
@@ -128,7 +129,13 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     let behind = segments.partition_point(|segment| segment.base < state.next_offset);
     let begin = Begin { segment: behind, position: 0, offset: state.next_offset };
     let Some(summary) = state.segment else { return Ok(begin) };
-    let Some(n) = segments.iter().position(|segment| segment.base == summary.base) else { return Ok(begin) };
+    let Some(n) = segments.iter().position(|segment| segment.base == summary.base) else {
+        // Retention takes from the front only; where something older is left, this one was lost.
+        if let Some(older) = behind.checked_sub(1) {
+            walk.missing(&segments[older], segments[older].bytes(), summary.base, state.next_offset);
+        }
+        return Ok(begin);
+    };
     let segment = &segments[n];
     let storage = |error| LogError::io("read", segment.log_path())(error);
     let file_bytes = segment.bytes();
@@ -148,6 +155,15 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
         walk.report.note(format!("the indexes of {} did not fit and were made anew", segment.log_path().display()));
         let rebuilt = segment.rebuild_indexes(summary.log_bytes, state.next_offset, walk.gaps);
         rebuilt.map_err(LogError::io("rebuild the indexes of", segment.log_path()))?;
+    }
+    let extent = Extent { end: summary.log_bytes, bound: state.next_offset, gaps: walk.gaps };
+    if file_bytes > summary.log_bytes && !segment.ends_right(extent).map_err(storage)? {
+        walk.report.note(format!("something has moved in {}", segment.log_path().display()));
+        segment.forget().map_err(storage)?;
+        walk.survey(segment, file_bytes, state.next_offset)?;
+        let position = segment.bytes();
+        segment.set_bytes(file_bytes);
+        return Ok(if sealed { begin } else { Begin { segment: n, position, offset: state.next_offset } });
     }
     *segment.checked.lock() = true;
     if !sealed {
@@ -180,6 +196,7 @@ fn read_epochs(files: &Files, segments: &[Arc<Segment>], begin: &Begin, walk: &m
     let unwalked = segments.partition_point(|segment| segment.base < begin.offset);
     let rebuilt = inventory::rebuild_epochs(&segments[..unwalked], begin.offset, walk.gaps);
     walk.epochs = rebuilt.map_err(LogError::io("read the batches in", &files.dir))?;
+    walk.epochs_rebuilt = true;
     Ok(())
 }
 
@@ -243,6 +260,7 @@ fn drop_all(gone: impl Iterator<Item = Arc<Segment>>, report: &mut OpenReport) {
 struct Left {
     producers: Producers,
     epochs: Epochs,
+    epochs_rebuilt: bool,
     touched: Vec<Arc<Segment>>,
     sealed: Vec<Sealed>,
     scanned: bool,
@@ -278,7 +296,7 @@ impl Assembly<'_> {
     }
 
     fn assemble(self, left: Left, begin: &Begin, known_end: Offset, clean: bool) -> Recovered {
-        let Left { mut producers, mut epochs, mut touched, sealed, scanned } = left;
+        let Left { mut producers, mut epochs, epochs_rebuilt, mut touched, sealed, scanned } = left;
         let before = epochs.clone();
         epochs.cut_end(self.next);
         epochs.cut_start(self.log_start);
@@ -309,7 +327,7 @@ impl Assembly<'_> {
             settings: self.settings.clone(),
             next_offset: self.next,
             producers,
-            epochs_unsaved: epochs != before,
+            epochs_unsaved: epochs != before || (epochs_rebuilt && !epochs.entries().is_empty()),
             epochs,
             unsynced: touched,
             // Nor may the names be, which only a clean stop has synced.
