@@ -23,7 +23,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{BrokerId, Offset, PartitionId, TopicName, TopicPartition, Uuid};
-use crate::log::disk::{Disk, OpenMode};
+use crate::log::Disk;
 use crate::log::whole_file;
 
 /// The format this program reads and writes.
@@ -183,12 +183,7 @@ impl DataDir {
         self.path.join(OWN).join(name)
     }
 
-    fn identity(
-        disk: &dyn Disk,
-        own: &Path,
-        broker_id: BrokerId,
-        cluster_id: Option<&str>,
-    ) -> io::Result<Identity> {
+    fn identity(disk: &dyn Disk, own: &Path, broker_id: BrokerId, cluster_id: Option<&str>) -> io::Result<Identity> {
         let path = own.join("identity");
         if let Ok(sealed) = whole_file::read(disk, &path) {
             let known = whole_file::unseal(&sealed).and_then(|json| serde_json::from_slice(json).ok());
@@ -239,9 +234,7 @@ fn check_format(disk: &dyn Disk, path: &Path) -> Result<(), DataDirError> {
         Ok(text) => {
             let found = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
             match found {
-                Some(found) if found > FORMAT => {
-                    Err(DataDirError::Newer { path: path.display().to_string(), found })
-                }
+                Some(found) if found > FORMAT => Err(DataDirError::Newer { path: path.display().to_string(), found }),
                 Some(_) => Ok(()),
                 None => {
                     ::log::warn!("{} is damaged and is written anew", file.display());
@@ -265,22 +258,10 @@ fn parse_checkpoint(line: &str) -> Option<(TopicPartition, Checkpoint)> {
     words.next().is_none().then_some((TopicPartition { topic, partition }, Checkpoint { recovery_point, log_start }))
 }
 
-/// The number in a partition directory's name.
-pub fn partition_number(directory: &str) -> Option<PartitionId> {
-    directory.strip_prefix(PARTITION_PREFIX)?.parse().ok().map(PartitionId)
-}
-
-/// Whether a file can be made here at all: the question behind `--check`.
-pub fn probe(disk: &dyn Disk, path: &Path) -> io::Result<()> {
-    let probe = path.join(OWN).join("probe");
-    disk.open(&probe, OpenMode::Create)?;
-    disk.remove(&probe)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::disk::RealDisk;
+    use crate::log::RealDisk;
 
     fn open(path: &Path) -> Result<DataDir, DataDirError> {
         DataDir::open(Arc::new(RealDisk), path, BrokerId(1), None)

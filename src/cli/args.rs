@@ -7,12 +7,11 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, ValueHint};
+use clap::{ArgAction, ArgMatches, Args, ValueHint};
 
 use super::output::OutputFormat;
 use super::{stderr, units};
 
-pub const BOOTSTRAP_DEFAULT: &str = "127.0.0.1:9092";
 pub const BOOTSTRAP_ENV: &str = "RAFKA_BOOTSTRAP";
 pub const CONFIG_ENV: &str = "RAFKA_CONFIG";
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
@@ -68,6 +67,13 @@ pub struct VerbosityArgs {
 }
 
 impl VerbosityArgs {
+    /// Reads them out of the flags of any program, also of one that has only some of them.
+    pub(super) fn given(matches: &ArgMatches) -> VerbosityArgs {
+        let flag = |id| matches.try_get_one(id).ok().flatten().copied().unwrap_or(false);
+        let verbose = matches.try_get_one("verbose").ok().flatten().copied().unwrap_or(0);
+        VerbosityArgs { quiet: flag("quiet"), verbose, no_progress: flag("no_progress") }
+    }
+
     /// Whether progress may be drawn: standard error is a terminal, and records do not go to that terminal.
     pub fn wants_progress(&self, records_on_stdout: bool) -> bool {
         let unwanted = self.quiet || self.no_progress;
@@ -89,10 +95,7 @@ pub struct OutputArgs {
 
 impl OutputArgs {
     pub fn format(&self) -> OutputFormat {
-        self.output.unwrap_or_else(|| match io::stdout().is_terminal() {
-            true => OutputFormat::Table,
-            false => OutputFormat::Plain,
-        })
+        self.output.unwrap_or_else(OutputFormat::for_stdout)
     }
 }
 

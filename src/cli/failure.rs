@@ -108,7 +108,11 @@ impl From<ClientError> for Failure {
         if error == ClientError::Interrupted {
             return Failure::interrupted();
         }
-        let exit = if error.is_no_broker() { Exit::NoBroker } else { Exit::Failed };
+        let exit = match &error {
+            ClientError::BadAddress { .. } | ClientError::TopicName(_) => Exit::Usage,
+            error if error.is_no_broker() => Exit::NoBroker,
+            _ => Exit::Failed,
+        };
         Failure { exit, message: Some(error.to_string()), hint: error.hint() }
     }
 }

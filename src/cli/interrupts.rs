@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::client::Stop;
+
 /// What the first signal does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirstSignal {
@@ -65,6 +67,17 @@ impl Interrupts {
             then();
         })?;
         Ok(())
+    }
+}
+
+impl Stop for Interrupts {
+    fn is_asked(&self) -> bool {
+        Interrupts::is_asked(self)
+    }
+
+    #[cfg(unix)]
+    fn readable(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        Some(std::os::fd::AsFd::as_fd(self))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod pages;
 mod partition_list;
 mod progress;
 mod run;
+pub mod settings;
 pub mod stderr;
 pub mod terminal;
 pub mod units;

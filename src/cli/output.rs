@@ -1,6 +1,6 @@
 //! Results on standard output: a table for eyes, TAB-separated lines for `cut`, one JSON document for `jq`.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
@@ -18,6 +18,13 @@ pub enum OutputFormat {
     Plain,
     /// One JSON document
     Json,
+}
+
+impl OutputFormat {
+    /// What a person or a pipe wants where nobody said.
+    pub fn for_stdout() -> OutputFormat {
+        if io::stdout().is_terminal() { OutputFormat::Table } else { OutputFormat::Plain }
+    }
 }
 
 /// A result that can be printed in all three ways; what `Serialize` yields is the JSON document.

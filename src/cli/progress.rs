@@ -2,13 +2,14 @@
 //!
 //! Counting is one atomic addition; the drawing is done by a small thread that exists only while a bar may be shown.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::stderr;
 
@@ -111,12 +112,15 @@ fn style(counted: Counted, total_known: bool) -> ProgressStyle {
     let template = match (counted, total_known) {
         (Counted::Bytes, true) => "{percent:>3}% [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
         (Counted::Bytes, false) => "{bytes}, {bytes_per_sec}",
-        (Counted::Records, true) => {
-            "{percent:>3}% [{bar:30}] {human_pos} of {human_len} records, {per_sec}, {eta} left"
-        }
-        (Counted::Records, false) => "{human_pos} records, {per_sec}",
+        (Counted::Records, true) => "{percent:>3}% [{bar:30}] {human_pos} of {human_len} records, {rate}, {eta} left",
+        (Counted::Records, false) => "{human_pos} records, {rate}",
     };
-    ProgressStyle::with_template(template).expect("the templates above are well-formed").progress_chars("=> ")
+    ProgressStyle::with_template(template)
+        .expect("the templates above are well-formed")
+        .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{}/s", HumanCount(state.per_sec().round() as u64));
+        })
+        .progress_chars("=> ")
 }
 
 #[cfg(test)]

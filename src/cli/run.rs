@@ -8,7 +8,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command, FromArgMatches};
+use clap::{ArgMatches, Command};
 
 use super::args::VerbosityArgs;
 use super::failure::{Exit, Failure};
@@ -43,7 +43,8 @@ impl Program {
             .bin_name(self.name)
             .version(env!("CARGO_PKG_VERSION"))
             .max_term_width(100)
-            .infer_long_args(false)
+            // The last of several counts, so that an alias with flags can be overruled.
+            .args_override_self(true)
     }
 }
 
@@ -63,11 +64,12 @@ pub fn run(program: &Program) -> ExitCode {
 }
 
 fn run_on(program: &Program, args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let matches = match program.definition().try_get_matches_from(args) {
+    let args: Vec<OsString> = args.collect();
+    let matches = match program.definition().try_get_matches_from(&args) {
         Ok(matches) => matches,
-        Err(error) => return told_by_clap(program.name, &error),
+        Err(error) => return told_by_clap(&asked_for(program, &args), &error),
     };
-    let verbosity = VerbosityArgs::from_arg_matches(&matches).unwrap_or_default();
+    let verbosity = VerbosityArgs::given(&matches);
     logger::install(
         program.name,
         program.log_style,
@@ -78,33 +80,42 @@ fn run_on(program: &Program, args: impl Iterator<Item = OsString>) -> Result<(),
     (program.run)(&matches, &Session { program: program.name, interrupts, verbosity })
 }
 
+/// The program, or the command of it, that the person was writing: the one whose help is of use.
+fn asked_for(program: &Program, args: &[OsString]) -> String {
+    let definition = program.definition();
+    let command = args.iter().skip(1).find_map(|arg| definition.find_subcommand(arg));
+    command.map_or_else(|| program.name.to_owned(), |command| format!("{} {}", program.name, command.get_name()))
+}
+
 /// Help and version are what was asked for; everything else clap says becomes a sentence of ours.
-fn told_by_clap(program: &str, error: &clap::Error) -> Result<(), Failure> {
+fn told_by_clap(command: &str, error: &clap::Error) -> Result<(), Failure> {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.print().map_err(|e| Failure::output(&e)),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = error.print();
             Err(Failure::silent(Exit::Usage))
         }
-        _ => Err(usage(program, &error.render().to_string())),
+        _ => Err(usage(command, &error.render().to_string())),
     }
 }
 
 /// Clap's text is `error: <sentence, maybe over several lines>`, an empty line, maybe `  tip: <hint>` lines, usage.
-fn usage(program: &str, rendered: &str) -> Failure {
+fn usage(command: &str, rendered: &str) -> Failure {
     let mut paragraphs = rendered.split("\n\n");
     let first = paragraphs.next().unwrap_or(rendered);
     let message = first.lines().map(str::trim).collect::<Vec<_>>().join(" ").replace("subcommand", "command");
     let message = message.strip_prefix("error: ").unwrap_or(&message);
-    let mut rest = paragraphs.flat_map(str::lines).map(str::trim);
-    let tip = rest.clone().find_map(|line| line.strip_prefix("tip: ")).map(|tip| tip.replace("subcommand", "command"));
-    let hint = tip.unwrap_or_else(|| {
-        let usage = rest.find_map(|line| line.strip_prefix("Usage: ")).unwrap_or(program);
-        let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
-        let command: Vec<&str> = usage.split_whitespace().take_while(is_name).collect();
-        format!("try {} -h", command.join(" "))
-    });
+    let tip = paragraphs.flat_map(str::lines).find_map(|line| line.trim().strip_prefix("tip: "));
+    let hint = tip.map_or_else(|| format!("try {command} -h"), did_you_mean);
     Failure::usage(message).with_hint(hint)
+}
+
+/// Clap lists everything similar, the nearest last; a person means one thing.
+fn did_you_mean(tip: &str) -> String {
+    match tip.rsplit('\'').nth(1) {
+        Some(nearest) if tip.contains(" similar ") => format!("did you mean '{nearest}'?"),
+        _ => tip.to_owned(),
+    }
 }
 
 /// One sentence in place of Rust's message and backtrace.
@@ -131,10 +142,15 @@ mod tests {
         let failure = usage("rafka-consume", unknown);
         assert_eq!(failure.exit(), Exit::Usage);
         assert_eq!(failure.message(), Some("unexpected argument '--folow' found"));
-        assert_eq!(failure.hint(), Some("a similar argument exists: '--follow'"));
+        assert_eq!(failure.hint(), Some("did you mean '--follow'?"));
 
-        let missing = "error: the following required arguments were not provided:\n  <TOPIC>\n\nUsage: rafka-admin list-offsets --at <OFFSET> <TOPIC>...\n";
-        let failure = usage("rafka-admin", missing);
+        let several = "tip: some similar subcommands exist: 'trim-topic', 'create-topic'";
+        assert_eq!(did_you_mean(several), "did you mean 'create-topic'?");
+        let other = "to pass '--x' as a value, use '-- --x'";
+        assert_eq!(did_you_mean(other), other);
+
+        let missing = "error: the following required arguments were not provided:\n  <TOPIC>\n\nUsage: x\n";
+        let failure = usage("rafka-admin list-offsets", missing);
         assert_eq!(failure.message(), Some("the following required arguments were not provided: <TOPIC>"));
         assert_eq!(failure.hint(), Some("try rafka-admin list-offsets -h"));
     }

@@ -45,7 +45,9 @@ impl Address {
             return Err(refuse("write HOST:PORT"));
         }
         let port = match port {
-            Some(port) => port.parse().ok().filter(|p| *p != 0).ok_or_else(|| refuse("the port is a number up to 65535"))?,
+            Some(port) => {
+                port.parse().ok().filter(|p| *p != 0).ok_or_else(|| refuse("the port is a number up to 65535"))?
+            }
             None => PORT_DEFAULT,
         };
         Ok(Address::new(host, port))
@@ -101,7 +103,8 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for bad in ["", ":9092", "a:", "a:0", "a:65536", "a:b", "::1:9092", "[::1", "[::1]9092", "http://a:1", "a b:1"] {
+        for bad in ["", ":9092", "a:", "a:0", "a:65536", "a:b", "::1:9092", "[::1", "[::1]9092", "http://a:1", "a b:1"]
+        {
             assert!(Address::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Address::parse_list("a:1,").is_err());

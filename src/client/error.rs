@@ -180,11 +180,9 @@ mod tests {
 
     #[test]
     fn refusals_read_as_sentences() {
-        let error = ClientError::refused("line 3", ErrorCode::MessageTooLarge.code(), Some("1 MB is enough".to_owned()));
-        assert_eq!(
-            error.to_string(),
-            "line 3: it is larger than the topic takes (MESSAGE_TOO_LARGE): 1 MB is enough"
-        );
+        let error =
+            ClientError::refused("line 3", ErrorCode::MessageTooLarge.code(), Some("1 MB is enough".to_owned()));
+        assert_eq!(error.to_string(), "line 3: it is larger than the topic takes (MESSAGE_TOO_LARGE): 1 MB is enough");
         assert!(error.hint().is_some_and(|hint| hint.contains("max.message.bytes")));
         assert!(!error.is_retriable());
         assert_eq!(ClientError::refused("x", 41, None).to_string(), "x: NOT_CONTROLLER");

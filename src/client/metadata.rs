@@ -117,10 +117,8 @@ mod tests {
     }
 
     fn answer(partitions: Vec<MetadataResponsePartition>, error_code: i16) -> MetadataResponse {
-        let topic =
-            MetadataResponseTopic { name: Some("T".to_owned()), error_code, partitions, ..Default::default() };
-        let broker =
-            MetadataResponseBroker { node_id: 1, host: "h".to_owned(), port: 9092, ..Default::default() };
+        let topic = MetadataResponseTopic { name: Some("T".to_owned()), error_code, partitions, ..Default::default() };
+        let broker = MetadataResponseBroker { node_id: 1, host: "h".to_owned(), port: 9092, ..Default::default() };
         MetadataResponse { brokers: vec![broker], topics: vec![topic], controller_id: 1, ..Default::default() }
     }
 

@@ -67,9 +67,11 @@ mod tests {
     use crate::protocol::kafka::{Encoder, response_frame};
 
     fn versions(ranges: &[(ApiKey, i16, i16)]) -> Versions {
-        let api_keys = ranges
-            .iter()
-            .map(|(key, min, max)| ApiVersion { api_key: key.code(), min_version: *min, max_version: *max });
+        let api_keys = ranges.iter().map(|(key, min, max)| ApiVersion {
+            api_key: key.code(),
+            min_version: *min,
+            max_version: *max,
+        });
         Versions::from_response(&ApiVersionsResponse { api_keys: api_keys.collect(), ..Default::default() })
     }
 
@@ -84,8 +86,7 @@ mod tests {
 
     #[test]
     fn an_old_broker_says_so_in_version_0() {
-        let refusal =
-            ApiVersionsResponse { error_code: ErrorCode::UnsupportedVersion.code(), ..Default::default() };
+        let refusal = ApiVersionsResponse { error_code: ErrorCode::UnsupportedVersion.code(), ..Default::default() };
         let frame = response_frame(&refusal, ApiKey::ApiVersions, 0, 7, Vec::new()).to_bytes();
         assert_eq!(decode(frame.slice(4..), FIRST_ASKED), Ok(None));
     }

@@ -109,11 +109,6 @@ impl FrameReader {
         rustix::io::ioctl_fionread(socket.as_fd()).is_ok_and(|waiting| waiting >= wanted)
     }
 
-    /// Whether a part of a frame lies here.
-    pub fn is_mid_frame(&self) -> bool {
-        self.large_need > 0 || self.start < self.small.len()
-    }
-
     /// Takes back a frame's buffer, if nobody else holds a part of it any more.
     pub fn recycle(&mut self, frame: Bytes) {
         if self.large_need > 0 || frame.len() <= SMALL_BYTES {
@@ -194,7 +189,6 @@ mod tests {
         let mut reader = FrameReader::new(&[], 100 << 20);
         assert_eq!(read_all(&far, &mut reader), []);
         assert!(reader.large.capacity() <= 2 * GROWTH_BYTES_MIN, "{}", reader.large.capacity());
-        assert!(reader.is_mid_frame());
     }
 
     #[test]

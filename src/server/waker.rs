@@ -34,8 +34,10 @@ pub enum Woken {
 pub enum Watch {
     /// Bytes to read.
     Input,
-    /// Only that the peer is gone: what it sends meanwhile can wait.
+    /// Only that the peer will send no more: what it has sent can wait.
     Hangup,
+    /// Only that the connection is broken: the peer is known to send no more.
+    Broken,
 }
 
 impl Waker for ConnectionWaker {
@@ -66,6 +68,8 @@ impl ConnectionWaker {
         let flags = match watch {
             Watch::Input => PollFlags::IN | hangup(),
             Watch::Hangup => hangup(),
+            // Errors are always told.
+            Watch::Broken => PollFlags::empty(),
         };
         let mut polled = [PollFd::from_borrowed_fd(socket, flags), PollFd::new(fds.reader(), PollFlags::IN)];
         match poll(&mut polled, timeout.as_ref()) {
@@ -92,7 +96,8 @@ impl ConnectionWaker {
     }
 }
 
-/// The peer closed its writing side, or all of it.
+/// The peer closed its writing side, or all of it. Where only the latter can be asked for, a client that gives up
+/// while it waits is noticed when it is answered.
 fn hangup() -> PollFlags {
     #[cfg(target_os = "linux")]
     return PollFlags::RDHUP;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Catalogue, Command, Rejected};
-use crate::log::disk::{Disk, DiskFile, OpenMode};
 use crate::log::whole_file;
+use crate::log::{Disk, DiskFile, OpenMode};
 use crate::record::crc32c;
 
 /// Commands behind the snapshot before a new one takes their place.
@@ -173,7 +173,7 @@ mod tests {
 
     use super::*;
     use crate::base::{TopicName, Uuid};
-    use crate::log::disk::RealDisk;
+    use crate::log::RealDisk;
 
     fn create(name: &str) -> Command {
         let name = TopicName::new(name).expect("valid");

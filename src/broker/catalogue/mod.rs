@@ -5,5 +5,5 @@
 mod command_log;
 mod state;
 
-pub use command_log::{CommandLog, CommandLogError, Opened};
+pub use command_log::{CommandLog, CommandLogError};
 pub use state::{Catalogue, Command, Rejected, TopicEntry};

@@ -3,5 +3,5 @@
 mod record;
 mod store;
 
-pub use record::{OffsetKey, OffsetRecord, OffsetRecordError, OffsetValue};
+pub use record::{OffsetKey, OffsetRecord, OffsetValue};
 pub use store::{CommittedOffset, GroupOffsets, OffsetStore, partition_for_group};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Online, connect};
+use super::{Online, connect, connect_within};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::{self, Column, OutputFormat, Report};
 use crate::cli::run::Session;
@@ -81,8 +81,8 @@ impl Report for Cluster {
 }
 
 impl Info {
-    pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let view = connect(online, session)?.cluster_view()?;
+    pub(super) fn run(&self, online: &Online) -> Result<(), Failure> {
+        let view = connect(online)?.cluster_view()?;
         let controller = view.controller;
         let broker = |b: crate::client::admin::BrokerView| Broker {
             id: b.id.0,
@@ -125,7 +125,9 @@ impl Ping {
         let deadline = self.wait.and_then(|wait| Instant::now().checked_add(wait));
         loop {
             let started = Instant::now();
-            match connect(online, session).and_then(|mut admin| Ok(admin.cluster_view()?)) {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(started).max(TRIES_EVERY));
+            let timeout = left.map_or(online.client.timeout(), |left| left.min(online.client.timeout()));
+            match connect_within(online, timeout).and_then(|mut admin| Ok(admin.cluster_view()?)) {
                 Ok(view) => {
                     let milliseconds = (started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
                     let pong = Pong { brokers: view.brokers.len(), milliseconds };

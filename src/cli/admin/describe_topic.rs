@@ -89,7 +89,7 @@ impl Report for Described {
 
 impl Describe {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         let mut outcome = Outcome::new(session.program);
         let answers = admin.topics(&self.names)?;
         let found = keep_topics(&mut admin, &mut outcome, "describe", &self.names, answers);
@@ -110,22 +110,15 @@ fn describe(admin: &mut Admin, topic: &Topic) -> Result<DescribedTopic, Failure>
     let owner = ConfigOwner::Topic(topic.name.clone());
     let settings = admin.config(&owner)?.unwrap_or_default();
     let changed = settings.into_iter().filter(|s| s.origin == "topic").map(|s| (s.name, s.value)).collect();
-    let places: Vec<(TopicPartition, i64)> = [AT_START, AT_END]
-        .into_iter()
-        .flat_map(|at| topic.partitions.iter().map(move |p| (p.id, at)))
-        .map(|(partition, at)| (TopicPartition { topic: topic.name.clone(), partition }, at))
-        .collect();
-    let offsets = admin.list_offsets(&places)?;
-    let offset = |at: usize| offsets.get(at)?.as_ref().ok()?.offset.map(|o| o.0);
-    let count = topic.partitions.len();
+    let (starts, ends) = (offsets(admin, topic, AT_START)?, offsets(admin, topic, AT_END)?);
     let partition = |(i, p): (usize, &Partition)| DescribedPartition {
         partition: p.id.0,
         leader: p.leader.map(|b| b.0),
         leader_epoch: p.leader_epoch.0,
         replicas: p.replicas.iter().map(|b| b.0).collect(),
         in_sync: p.in_sync.iter().map(|b| b.0).collect(),
-        start: offset(i),
-        end: offset(count + i),
+        start: starts[i],
+        end: ends[i],
     };
     let row = TopicRow::from(topic);
     Ok(DescribedTopic {
@@ -135,6 +128,13 @@ fn describe(admin: &mut Admin, topic: &Topic) -> Result<DescribedTopic, Failure>
         settings: changed,
         partitions: topic.partitions.iter().enumerate().map(partition).collect(),
     })
+}
+
+/// One per partition; none where nobody can tell now.
+fn offsets(admin: &mut Admin, topic: &Topic, at: i64) -> Result<Vec<Option<i64>>, Failure> {
+    let place = |p: &Partition| (TopicPartition { topic: topic.name.clone(), partition: p.id }, at);
+    let answers = admin.list_offsets(&topic.partitions.iter().map(place).collect::<Vec<_>>())?;
+    Ok(answers.into_iter().map(|answer| answer.ok()?.offset.map(|o| o.0)).collect())
 }
 
 /// A paragraph per topic: name, id, changed settings, partitions.

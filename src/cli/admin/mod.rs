@@ -4,13 +4,15 @@
 //! succeeded goes to standard output, each failed item to standard error.
 
 mod cluster;
+mod config;
 mod confirm;
 mod describe_topic;
 mod offsets;
 mod outcome;
-mod settings;
 mod topics;
 mod wait;
+
+use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -20,6 +22,7 @@ use super::help::{self, Entry};
 use super::interrupts::FirstSignal;
 use super::logger::LogStyle;
 use super::run::{Program, Session};
+use super::settings;
 use crate::client;
 
 pub const PROGRAM: Program = Program {
@@ -80,8 +83,8 @@ enum AdminCommand {
     AddPartitions(topics::AddPartitions),
     ListOffsets(offsets::List),
     TrimTopic(offsets::Trim),
-    GetConfig(settings::Get),
-    SetConfig(settings::Set),
+    GetConfig(config::Get),
+    SetConfig(config::Set),
     ClusterInfo(cluster::Info),
     Ping(cluster::Ping),
     Wait(wait::Wait),
@@ -107,22 +110,28 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
     let online = &admin.online;
     match &admin.command {
         AdminCommand::CreateTopic(command) => command.run(online, session),
-        AdminCommand::ListTopics(command) => command.run(online, session),
+        AdminCommand::ListTopics(command) => command.run(online),
         AdminCommand::DescribeTopic(command) => command.run(online, session),
         AdminCommand::DeleteTopic(command) => command.run(online, session),
-        AdminCommand::AddPartitions(command) => command.run(online, session),
+        AdminCommand::AddPartitions(command) => command.run(online),
         AdminCommand::ListOffsets(command) => command.run(online, session),
         AdminCommand::TrimTopic(command) => command.run(online, session),
-        AdminCommand::GetConfig(command) => command.run(online, session),
-        AdminCommand::SetConfig(command) => command.run(online, session),
-        AdminCommand::ClusterInfo(command) => command.run(online, session),
+        AdminCommand::GetConfig(command) => command.run(online),
+        AdminCommand::SetConfig(command) => command.run(online),
+        AdminCommand::ClusterInfo(command) => command.run(online),
         AdminCommand::Ping(command) => command.run(online, session),
         AdminCommand::Wait(command) => command.run(online, session),
     }
 }
 
 /// Finds the cluster.
-fn connect(online: &Online, session: &Session) -> Result<client::admin::Admin, Failure> {
-    let _ = (online, session);
-    Ok(client::admin::Admin::new(crate::client::Cluster))
+fn connect(online: &Online) -> Result<client::admin::Admin, Failure> {
+    connect_within(online, online.client.timeout())
+}
+
+fn connect_within(online: &Online, timeout: Duration) -> Result<client::admin::Admin, Failure> {
+    let settings = settings::client(&online.client)?;
+    let config = settings::client_config(&settings, &online.client, None);
+    let cluster = client::Cluster::connect(client::ClientConfig { connect_timeout: timeout, ..config })?;
+    Ok(client::admin::Admin::new(cluster))
 }

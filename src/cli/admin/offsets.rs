@@ -151,7 +151,7 @@ impl Report for Trimmed {
 
 impl List {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         let mut outcome = Outcome::new(session.program);
         let answers = admin.topics(&self.topics)?;
         let topics = keep_topics(&mut admin, &mut outcome, "list the offsets of", &self.topics, answers);
@@ -202,7 +202,7 @@ fn bounds(admin: &mut Admin, outcome: &mut Outcome, places: &[TopicPartition]) -
 impl Trim {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
         self.confirm.check("trim-topic")?;
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         let mut outcome = Outcome::new(session.program);
         let places = self.places(&mut admin)?;
         let mut targets = Vec::new();
@@ -224,7 +224,8 @@ impl Trim {
             }
         }
         if !targets.is_empty() {
-            let question = format!("Delete {records} offsets of topic {} ({} partitions)?", self.name, targets.len());
+            let question =
+                format!("Delete up to {records} records of topic {} ({} partitions)?", self.name, targets.len());
             self.confirm.ask(&question)?;
         }
         let mut trimmed = Trimmed { partitions: Vec::new() };

@@ -23,17 +23,6 @@ impl Outcome {
         self.failed = true;
     }
 
-    /// Keeps what succeeded and tells what did not.
-    pub(super) fn keep<T>(&mut self, result: Result<T, Failure>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(failure) => {
-                self.fail(&failure);
-                None
-            }
-        }
-    }
-
     /// The exit code, after the results have been printed.
     pub(super) fn end(self) -> Result<(), Failure> {
         if self.failed { Err(Failure::silent(Exit::Failed)) } else { Ok(()) }

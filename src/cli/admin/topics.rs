@@ -1,5 +1,7 @@
 //! create-topic, list-topics, delete-topic, add-partitions.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -139,7 +141,11 @@ impl From<&Topic> for TopicRow {
 
 impl Create {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.names.iter().find(|name| !names.insert(*name)) {
+            return Err(Failure::usage(format!("topic \"{twice}\" is named twice")));
+        }
+        let mut admin = connect(online)?;
         let settings: Vec<_> = self.settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect();
         let topic = |name: &TopicName| NewTopic {
             name: name.clone(),
@@ -174,8 +180,8 @@ impl Create {
 }
 
 impl List {
-    pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+    pub(super) fn run(&self, online: &Online) -> Result<(), Failure> {
+        let mut admin = connect(online)?;
         let topics = admin.all_topics()?;
         let listed = topics.iter().filter(|t| self.internal || !t.is_internal).map(TopicRow::from).collect();
         output::print(online.output.format(), &TopicList { topics: listed })
@@ -185,7 +191,7 @@ impl List {
 impl Delete {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
         self.confirm.check("delete-topic")?;
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         let names: Vec<String> = self.names.iter().map(TopicName::to_string).collect();
         let what = if names.len() == 1 { "topic" } else { "topics" };
         self.confirm.ask(&format!("Delete {what} {} and all records?", names.join(", ")))?;
@@ -214,19 +220,29 @@ impl Report for Deleted {
 }
 
 impl AddPartitions {
-    pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+    pub(super) fn run(&self, online: &Online) -> Result<(), Failure> {
+        let mut admin = connect(online)?;
         if let Err(refusal) = admin.create_partitions(&self.name, self.to)? {
             return Err(refused_topic(&mut admin, "add partitions to", &self.name, &refusal));
         }
-        let row = TopicRow {
-            name: self.name.clone(),
-            partitions: Some(self.to),
-            replicas: None,
-            id: None,
-            internal: self.name.is_internal(),
-        };
-        output::print(online.output.format(), &TopicList { topics: vec![row] })
+        let grown = Grown { name: self.name.clone(), partitions: self.to };
+        output::print(online.output.format(), &grown)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Grown {
+    name: TopicName,
+    partitions: i32,
+}
+
+impl Report for Grown {
+    fn columns(&self) -> Vec<Column> {
+        vec![Column::text("name"), Column::number("partitions")]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        vec![vec![self.name.to_string(), self.partitions.to_string()]]
     }
 }
 

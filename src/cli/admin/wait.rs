@@ -49,7 +49,7 @@ pub(super) struct Wait {
 impl Wait {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
         let deadline = self.limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut admin = connect(online, session)?;
+        let mut admin = connect(online)?;
         let progress = Progress::start(session.verbosity.wants_progress(false), Counted::Records, self.records);
         loop {
             let (done, seen) = self.look(&mut admin, &progress)?;

@@ -11,6 +11,7 @@ mod topics;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 
 pub use cluster::{BrokerView, ClusterView};
 pub use offsets::{AT_END, AT_START, FoundOffset};
@@ -73,11 +74,12 @@ impl Admin {
 }
 
 /// The answer to each item asked, in the order asked, whatever order the broker chose.
-fn in_order<'a, K, A>(asked: impl Iterator<Item = &'a K>, mut answers: HashMap<K, Answer<A>>) -> Vec<Answer<A>>
+fn in_order<'a, K, A>(asked: impl Iterator<Item = &'a K>, answers: HashMap<K, Answer<A>>) -> Vec<Answer<A>>
 where
-    K: std::hash::Hash + Eq + 'a,
+    K: Hash + Eq + 'a,
+    A: Clone,
 {
-    asked.map(|key| answers.remove(key).unwrap_or_else(|| Err(Refused::unanswered()))).collect()
+    asked.map(|key| answers.get(key).cloned().unwrap_or_else(|| Err(Refused::unanswered()))).collect()
 }
 
 #[cfg(test)]
@@ -87,9 +89,9 @@ mod tests {
     #[test]
     fn answers_follow_the_order_of_the_question_and_none_is_lost() {
         let answers = HashMap::from([("b", Ok(2)), ("a", Err(Refused::new(ErrorCode::InvalidConfig)))]);
-        let asked = ["a", "b", "c"];
+        let asked = ["a", "b", "c", "b"];
         let ordered = in_order(asked.iter(), answers);
-        assert_eq!(ordered, [Err(Refused::new(ErrorCode::InvalidConfig)), Ok(2), Err(Refused::unanswered())]);
+        assert_eq!(ordered, [Err(Refused::new(ErrorCode::InvalidConfig)), Ok(2), Err(Refused::unanswered()), Ok(2)]);
     }
 
     #[test]

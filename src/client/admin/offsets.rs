@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::topics::known_name;
-use super::{Admin, Answer, CHANGE_TIMEOUT_MS, Refused, in_order};
+use super::{Admin, Answer, CHANGE_TIMEOUT_MS, Refused, Topic, in_order};
 use crate::base::{ErrorCode, Offset, PartitionId, TopicName, TopicPartition, Uuid};
+use crate::client::metadata::Metadata;
 use crate::client::{ClientError, Cluster, Node};
 use crate::protocol::kafka::api::delete_records::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic};
 use crate::protocol::kafka::api::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
@@ -31,7 +32,7 @@ pub struct FoundOffset {
 type Answers<A> = HashMap<TopicPartition, Answer<A>>;
 
 impl Admin {
-    /// For each partition the first record at or after a time, or one of the places [`AT_START`] and [`AT_END`].
+    /// For each partition, none named twice, the first record at or after a time, or one of the places [`AT_START`] and [`AT_END`].
     pub fn list_offsets(&mut self, at: &[(TopicPartition, i64)]) -> Result<Vec<Answer<FoundOffset>>, ClientError> {
         self.ask_leaders(at, |cluster, leader, items| {
             let topic = |(name, partitions): (TopicName, Vec<(PartitionId, i64)>)| ListOffsetsTopic {
@@ -63,7 +64,7 @@ impl Admin {
         })
     }
 
-    /// Drops everything before an offset; answers where each partition starts then.
+    /// Drops everything before an offset in each partition, none named twice; answers where each partition starts then.
     pub fn delete_records(&mut self, before: &[(TopicPartition, Offset)]) -> Result<Vec<Answer<Offset>>, ClientError> {
         self.ask_leaders(before, |cluster, leader, items| {
             let topic = |(name, partitions): (TopicName, Vec<(PartitionId, Offset)>)| DeleteRecordsTopic {
@@ -138,7 +139,7 @@ impl Admin {
     }
 
     /// Sends each item to its partition's leader, and again where leadership was moving.
-    fn ask_leaders<I: Clone, A>(
+    fn ask_leaders<I: Clone, A: Clone>(
         &mut self,
         items: &[(TopicPartition, I)],
         ask: impl Fn(&mut Cluster, Node, Vec<(TopicPartition, I)>) -> Result<Answers<A>, ClientError>,
@@ -174,6 +175,14 @@ impl Admin {
         names.dedup();
         let topics: HashMap<_, _> = names.iter().cloned().zip(self.topics(&names)?).collect();
         let mut by_leader: BTreeMap<i32, Vec<(TopicPartition, I)>> = BTreeMap::new();
+        let leads = |topic: &Answer<Topic>, known: &Metadata| {
+            let leaders = topic.iter().flat_map(|t| &t.partitions).filter_map(|p| p.leader);
+            leaders.into_iter().all(|id| known.brokers.contains_key(&id.0))
+        };
+        if !topics.values().all(|topic| leads(topic, self.cluster.metadata())) {
+            // A broker that has joined since leads some of them.
+            self.cluster.refresh(&names)?;
+        }
         for (place, item) in items {
             let leader = match topics.get(&place.topic) {
                 Some(Ok(topic)) => match topic.partitions.iter().find(|p| p.id == place.partition) {

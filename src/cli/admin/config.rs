@@ -10,7 +10,6 @@ use crate::cli::args::KeyValue;
 use crate::cli::failure::Failure;
 use crate::cli::help;
 use crate::cli::output::{self, Column, Report};
-use crate::cli::run::Session;
 use crate::client::admin::{Admin, Change, ConfigEntry, ConfigOwner, Refused};
 
 /// Show the settings of a topic or a broker
@@ -107,8 +106,8 @@ impl From<ConfigEntry> for Setting {
 }
 
 impl Get {
-    pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+    pub(super) fn run(&self, online: &Online) -> Result<(), Failure> {
+        let mut admin = connect(online)?;
         let mut entries = read(&mut admin, &self.owner)?;
         if let Some(key) = &self.key {
             if !entries.iter().any(|entry| entry.name == *key) {
@@ -122,8 +121,9 @@ impl Get {
 }
 
 impl Set {
-    pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut admin = connect(online, session)?;
+    pub(super) fn run(&self, online: &Online) -> Result<(), Failure> {
+        let mut admin = connect(online)?;
+        must_be_there(&mut admin, &self.owner)?;
         let set = self.settings.iter().map(|s| Change::Set(s.key.clone(), s.value.clone()));
         let unset = self.unset.iter().cloned().map(Change::Unset);
         let changes: Vec<Change> = set.chain(unset).collect();
@@ -150,10 +150,22 @@ impl Set {
 }
 
 fn read(admin: &mut Admin, owner: &ConfigOwner) -> Result<Vec<ConfigEntry>, Failure> {
+    must_be_there(admin, owner)?;
     match admin.config(owner)? {
         Ok(entries) => Ok(entries),
         Err(refusal) => Err(refused_owner(admin, "read", owner, &refusal)),
     }
+}
+
+/// A broker is asked for its settings itself, so it must be there to be asked.
+fn must_be_there(admin: &mut Admin, owner: &ConfigOwner) -> Result<(), Failure> {
+    let ConfigOwner::Broker(id) = owner else { return Ok(()) };
+    let brokers = admin.cluster_view()?.brokers;
+    if brokers.iter().any(|broker| broker.id == *id) {
+        return Ok(());
+    }
+    let ids: Vec<String> = brokers.iter().map(|broker| broker.id.to_string()).collect();
+    Err(Failure::failed(format!("there is no broker {id}; there is {}", ids.join(", "))))
 }
 
 fn refused_owner(admin: &mut Admin, action: &str, owner: &ConfigOwner, refusal: &Refused) -> Failure {

@@ -1,0 +1,3 @@
+//! The partition log's stories, one file each.
+
+mod basics;
