@@ -141,7 +141,13 @@ impl Connection {
         Ok(())
     }
 
-    pub(crate) fn send_version<R: Request>(&mut self, request: &R, version: i16, bodies: Vec<Vec<u8>>, is_answered: bool) {
+    pub(crate) fn send_version<R: Request>(
+        &mut self,
+        request: &R,
+        version: i16,
+        bodies: Vec<Vec<u8>>,
+        is_answered: bool,
+    ) {
         self.correlation = self.correlation.wrapping_add(1) & i32::MAX;
         let frame = request_frame(request, version, self.correlation, Some(&self.client_id), Vec::new());
         self.in_flight.push_back(Sent {

@@ -14,7 +14,7 @@ pub mod consumer;
 mod error;
 mod frames;
 mod metadata;
-mod poll;
+pub mod poll;
 pub mod producer;
 #[cfg(test)]
 pub(crate) mod testing;

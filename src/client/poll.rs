@@ -79,8 +79,9 @@ pub fn wait(own: &mut [Watch<'_>], also: &mut [Watch<'_>], stop: Option<&dyn Sto
     // An interrupted wait is a short one: nothing is ready, and the caller looks at its flags.
     let answered = poll(&mut fds, timeout.as_ref()).is_ok();
     let ready: Vec<bool> = fds.iter().map(|fd| answered && !fd.revents().is_empty()).collect();
-    for (watch, ready) in own.iter_mut().chain(also).zip(ready) {
-        watch.ready = ready;
+    let marks = own.iter_mut().map(|watch| &mut watch.ready).chain(also.iter_mut().map(|watch| &mut watch.ready));
+    for (mark, ready) in marks.zip(ready) {
+        *mark = ready;
     }
 }
 
@@ -91,10 +92,11 @@ pub fn wait(own: &mut [Watch<'_>], also: &mut [Watch<'_>], _stop: Option<&dyn St
     const NAP: Duration = Duration::from_millis(1);
     let left = until.map_or(NAP, |until| until.saturating_duration_since(Instant::now()));
     std::thread::sleep(left.min(NAP));
-    for watch in own.iter_mut().chain(also) {
-        watch.ready = match watch.source {
-            Source::Socket(_) => watch.read || watch.write,
-        };
+    for watch in own.iter_mut() {
+        watch.ready = watch.read || watch.write;
+    }
+    for watch in also {
+        watch.ready = watch.read || watch.write;
     }
 }
 

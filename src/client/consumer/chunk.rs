@@ -71,7 +71,7 @@ pub struct Chunk {
 impl Chunk {
     /// `records` are whole batches, maybe with a cut one at the end; `position` is the offset asked for. Records from
     /// `until` on are not handed out.
-    pub(super) fn new(
+    pub(in crate::client) fn new(
         topic: Arc<str>,
         partition: PartitionId,
         records: Bytes,
@@ -136,7 +136,10 @@ impl Chunk {
     /// A damaged batch is an error, before any of its records is handed out that can't be read; calling again
     /// after [`skip_damaged`](Self::skip_damaged) goes on behind it.
     #[inline]
-    pub fn read(&mut self, mut take: impl FnMut(&Record<'_>) -> ControlFlow<()>) -> Result<ControlFlow<()>, ClientError> {
+    pub fn read(
+        &mut self,
+        mut take: impl FnMut(&Record<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ClientError> {
         while self.at < self.records.len() {
             let batch = match BatchView::parse(&self.records[self.at..]) {
                 Ok(batch) if batch.header.base_offset >= self.until => break,
@@ -329,7 +332,8 @@ mod tests {
 
     #[test]
     fn trailing_control_batches_move_the_position() {
-        let mut builder = BatchBuilder::new(Codec::None).with_attributes(attributes::CONTROL | attributes::TRANSACTIONAL);
+        let mut builder =
+            BatchBuilder::new(Codec::None).with_attributes(attributes::CONTROL | attributes::TRANSACTIONAL);
         builder.append(0, Some(&[0, 0, 0, 1]), Some(&[0; 6]), &[]);
         let mut marker = builder.finish(ProducerStamp::NONE).expect("not packed");
         marker[..8].copy_from_slice(&1i64.to_be_bytes());
@@ -340,7 +344,8 @@ mod tests {
 
     #[test]
     fn damage_is_named_and_can_be_skipped() {
-        let mut log = [batch(0, &["a"], Codec::None), batch(1, &["b", "c"], Codec::None), batch(3, &["d"], Codec::None)];
+        let mut log =
+            [batch(0, &["a"], Codec::None), batch(1, &["b", "c"], Codec::None), batch(3, &["d"], Codec::None)];
         let last = log[1].len() - 2;
         log[1][last] ^= 1;
         let mut chunk = chunk(log.concat(), 0, None);

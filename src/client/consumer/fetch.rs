@@ -315,7 +315,7 @@ impl Consumer {
             Ok(()) => {}
             Err(ClientError::Interrupted) => return Err(ClientError::Interrupted),
             Err(e) => {
-                self.outage(e, now)?;
+                self.note_outage(e, now)?;
                 self.refresh_at = Some(now + self.cluster.config().backoff(self.tries));
             }
         }
@@ -335,11 +335,11 @@ impl Consumer {
             self.assigned[index].is_in_flight = false;
         }
         self.refresh_at.get_or_insert(now + self.cluster.config().backoff(self.tries));
-        self.outage(error, now)
+        self.note_outage(error, now)
     }
 
     /// Notes that a broker is gone; an error once it is gone for too long.
-    fn outage(&mut self, error: ClientError, now: Instant) -> Result<(), ClientError> {
+    fn note_outage(&mut self, error: ClientError, now: Instant) -> Result<(), ClientError> {
         if error == ClientError::Interrupted {
             return Err(error);
         }
@@ -365,8 +365,12 @@ impl Consumer {
     /// Whether a broker can read what is at this offset.
     pub(super) fn is_readable(&mut self, place: &TopicPartition, at: Offset) -> Result<bool, ClientError> {
         let leader = self.cluster.metadata().leader(place.topic.as_str(), place.partition);
-        let partition =
-            FetchPartition { partition: place.partition.0, fetch_offset: at.0, partition_max_bytes: 1, ..Default::default() };
+        let partition = FetchPartition {
+            partition: place.partition.0,
+            fetch_offset: at.0,
+            partition_max_bytes: 1,
+            ..Default::default()
+        };
         let topic = FetchTopic { topic: place.topic.to_string(), partitions: vec![partition], ..Default::default() };
         let request = FetchRequest { max_bytes: 1, min_bytes: 0, topics: vec![topic], ..Default::default() };
         let answer = self.cluster.call(leader.map_or(Node::Any, Node::Broker), &request)?;
@@ -403,7 +407,7 @@ fn request(assigned: &[Assigned], asked: &[usize], config: &super::ConsumerConfi
     }
     FetchRequest {
         max_wait_ms: i32::try_from(config.fetch_wait.as_millis()).unwrap_or(i32::MAX),
-        min_bytes: 1,
+        min_bytes: config.fetch_bytes_min,
         max_bytes: i32::try_from(config.fetch_bytes).unwrap_or(i32::MAX),
         isolation_level: config.isolation.level(),
         topics,

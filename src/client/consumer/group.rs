@@ -54,8 +54,10 @@ impl SimpleGroup {
         let by_topic = by_topic(partitions.iter().map(|place| (place, ())));
         let numbers = |partitions: &Vec<(i32, ())>| partitions.iter().map(|(number, ())| *number).collect::<Vec<_>>();
         // The group's own fields are for brokers before version 8, the list for newer ones.
-        let topic =
-            |(name, partitions): (&&str, &Vec<_>)| OffsetFetchRequestTopic { name: (*name).to_owned(), partition_indexes: numbers(partitions) };
+        let topic = |(name, partitions): (&&str, &Vec<_>)| OffsetFetchRequestTopic {
+            name: (*name).to_owned(),
+            partition_indexes: numbers(partitions),
+        };
         let group_topic = |(name, partitions): (&&str, &Vec<_>)| OffsetFetchRequestTopics {
             name: (*name).to_owned(),
             partition_indexes: numbers(partitions),

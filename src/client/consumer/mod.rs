@@ -52,6 +52,8 @@ pub struct ConsumerConfig {
     pub fetch_bytes: usize,
     /// `max.partition.fetch.bytes`.
     pub partition_bytes: usize,
+    /// `fetch.min.bytes`: so much is worth an answer before `fetch_wait` is over.
+    pub fetch_bytes_min: i32,
     /// `fetch.max.wait.ms`: how long a broker holds a fetch for which it has no data.
     pub fetch_wait: Duration,
     /// How long a broker may be gone before that is an error; for ever, if none.
@@ -64,6 +66,7 @@ impl Default for ConsumerConfig {
             isolation: Isolation::Committed,
             fetch_bytes: 8 * 1024 * 1024,
             partition_bytes: 2 * 1024 * 1024,
+            fetch_bytes_min: 1,
             fetch_wait: Duration::from_millis(500),
             reconnect_for: Some(Duration::from_secs(10)),
         }

@@ -35,16 +35,27 @@ pub(super) enum Outcome {
     Written(Option<i64>),
     Refused(ErrorCode),
     /// No answer came. `reached`: some of it may have arrived.
-    Unanswered { reached: bool },
+    Unanswered {
+        reached: bool,
+    },
 }
 
 /// What the lane makes of that.
 #[derive(Debug)]
 pub(super) enum Settled {
-    Delivered { tags: Tags, base_offset: Option<i64>, buffer: Vec<u8> },
+    Delivered {
+        tags: Tags,
+        base_offset: Option<i64>,
+        buffer: Vec<u8>,
+    },
     /// It will be sent again. `ask_leader`: after asking who leads the partition now.
-    Again { ask_leader: bool },
-    Failed { batch: Sealed, code: ErrorCode },
+    Again {
+        ask_leader: bool,
+    },
+    Failed {
+        batch: Sealed,
+        code: ErrorCode,
+    },
 }
 
 #[derive(Debug)]
@@ -313,5 +324,182 @@ impl Lane {
         self.builder = BatchBuilder::new(self.codec);
         self.opened = None;
         self.waiting.drain(..).map(|batch| batch.bytes.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::BatchHeader;
+
+    const IDENTITY: Identity = Identity { producer_id: 7, epoch: 0 };
+
+    fn lane() -> Lane {
+        Lane::new(Codec::None, IDENTITY, 1000)
+    }
+
+    /// Fills and seals a batch of `count` records, numbered on from `first`.
+    fn seal(lane: &mut Lane, first: u64, count: u64) {
+        for tag in first..first + count {
+            assert!(lane.append(0, None, Some(b"v"), &[], tag));
+        }
+        lane.seal(Instant::now(), Vec::new()).expect("not packed");
+    }
+
+    fn sequence(batch: &Sealed) -> i32 {
+        BatchHeader::parse(&batch.bytes).expect("a batch").base_sequence
+    }
+
+    fn next(lane: &mut Lane) -> Option<Sealed> {
+        lane.take_next(Instant::now())
+    }
+
+    fn settle(lane: &mut Lane, batch: Sealed, outcome: Outcome) -> Settled {
+        lane.settle(batch, outcome, Instant::now())
+    }
+
+    fn refused(code: ErrorCode) -> Outcome {
+        Outcome::Refused(code)
+    }
+
+    #[test]
+    fn sequences_count_records() {
+        let mut lane = lane();
+        seal(&mut lane, 1, 3);
+        seal(&mut lane, 4, 2);
+        seal(&mut lane, 6, 1);
+        let sequences: Vec<i32> = std::iter::from_fn(|| next(&mut lane)).map(|batch| sequence(&batch)).collect();
+        assert_eq!(sequences, [0, 3, 5]);
+        assert_eq!(sequence_after(i32::MAX, 1), 0);
+    }
+
+    #[test]
+    fn a_lost_connection_sends_all_again_in_order_one_at_a_time() {
+        let mut lane = lane();
+        (0..4).for_each(|i| seal(&mut lane, 1 + i, 1));
+        let flight: Vec<Sealed> = (0..3).filter_map(|_| next(&mut lane)).collect();
+        for batch in flight {
+            let settled = settle(&mut lane, batch, Outcome::Unanswered { reached: true });
+            assert!(matches!(settled, Settled::Again { ask_leader: true }));
+        }
+        for expected in 0..3 {
+            let batch = next(&mut lane).expect("the next one");
+            assert_eq!((sequence(&batch), batch.is_uncertain), (expected, true));
+            assert!(next(&mut lane).is_none(), "one at a time while recovering");
+            let outcome =
+                if expected == 1 { refused(ErrorCode::DuplicateSequenceNumber) } else { Outcome::Written(Some(9)) };
+            assert!(matches!(settle(&mut lane, batch, outcome), Settled::Delivered { .. }));
+        }
+        seal(&mut lane, 5, 1);
+        assert_eq!(next(&mut lane).map(|batch| sequence(&batch)), Some(3));
+        assert_eq!(next(&mut lane).map(|batch| sequence(&batch)), Some(4), "recovered");
+    }
+
+    #[test]
+    fn what_failed_because_the_one_before_did_is_not_a_failure() {
+        let mut lane = lane();
+        (0..3).for_each(|i| seal(&mut lane, 1 + i, 1));
+        let mut flight: Vec<Sealed> = std::iter::from_fn(|| next(&mut lane)).collect();
+        let third = flight.pop().expect("three");
+        let second = flight.pop().expect("three");
+        let first = flight.pop().expect("three");
+        settle(&mut lane, first, refused(ErrorCode::NotLeaderOrFollower));
+        for batch in [second, third] {
+            let settled = settle(&mut lane, batch, refused(ErrorCode::OutOfOrderSequenceNumber));
+            assert!(matches!(settled, Settled::Again { ask_leader: false }));
+        }
+        let order: Vec<i32> = (0..3)
+            .map(|_| {
+                let batch = next(&mut lane).expect("one at a time");
+                let sequence = sequence(&batch);
+                settle(&mut lane, batch, Outcome::Written(Some(0)));
+                sequence
+            })
+            .collect();
+        assert_eq!(order, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_gap_that_is_not_ours_is_a_failure() {
+        let mut lane = lane();
+        seal(&mut lane, 1, 1);
+        let batch = next(&mut lane).expect("one");
+        let settled = settle(&mut lane, batch, refused(ErrorCode::OutOfOrderSequenceNumber));
+        assert!(matches!(settled, Settled::Failed { code: ErrorCode::OutOfOrderSequenceNumber, .. }));
+    }
+
+    #[test]
+    fn behind_a_failed_batch_the_others_go_on_under_a_new_identity() {
+        let mut lane = lane();
+        (0..3).for_each(|i| seal(&mut lane, 1 + i, 1));
+        let first = next(&mut lane).expect("one");
+        let second = next(&mut lane).expect("two");
+        assert!(matches!(settle(&mut lane, first, refused(ErrorCode::InvalidRecord)), Settled::Failed { .. }));
+        assert!(!lane.wants_identity(), "the second is still out under the old one");
+        settle(&mut lane, second, refused(ErrorCode::OutOfOrderSequenceNumber));
+        assert!(lane.wants_identity() && next(&mut lane).is_none());
+        assert!(lane.renew(Identity { producer_id: 8, epoch: 0 }).is_empty());
+        let batch = next(&mut lane).expect("the second");
+        let header = BatchHeader::parse(&batch.bytes).expect("a batch");
+        assert_eq!((header.producer_id, header.base_sequence, batch.tags.first()), (8, 0, Some(2)));
+        settle(&mut lane, batch, Outcome::Written(Some(0)));
+        assert_eq!(next(&mut lane).map(|batch| sequence(&batch)), Some(1));
+    }
+
+    #[test]
+    fn what_may_be_stored_is_not_sent_under_another_identity() {
+        let mut lane = lane();
+        (0..2).for_each(|i| seal(&mut lane, 1 + i, 1));
+        let first = next(&mut lane).expect("one");
+        let second = next(&mut lane).expect("two");
+        settle(&mut lane, second, Outcome::Unanswered { reached: true });
+        settle(&mut lane, first, refused(ErrorCode::InvalidRecord));
+        let lost = lane.renew(Identity { producer_id: 8, epoch: 0 });
+        assert_eq!(lost.iter().map(|batch| batch.tags.first()).collect::<Vec<_>>(), [Some(2)]);
+    }
+
+    #[test]
+    fn a_batch_too_large_is_halved_until_it_fits_and_later_ones_start_smaller() {
+        let mut lane = lane();
+        seal(&mut lane, 1, 4);
+        let before = lane.batch_bytes;
+        let batch = next(&mut lane).expect("one");
+        settle(&mut lane, batch, refused(ErrorCode::MessageTooLarge));
+        assert!(lane.batch_bytes < before);
+        let mut delivered = Vec::new();
+        while let Some(batch) = next(&mut lane) {
+            let (sequence, count) = (sequence(&batch), batch.tags.len());
+            let outcome = if count > 1 { refused(ErrorCode::MessageTooLarge) } else { Outcome::Written(Some(0)) };
+            if let Settled::Delivered { tags, .. } = settle(&mut lane, batch, outcome) {
+                delivered.push((sequence, tags.first()));
+            }
+        }
+        assert_eq!(delivered, [(0, Some(1)), (1, Some(2)), (2, Some(3)), (3, Some(4))]);
+        seal(&mut lane, 5, 1);
+        let single = next(&mut lane).expect("one");
+        assert!(matches!(settle(&mut lane, single, refused(ErrorCode::MessageTooLarge)), Settled::Failed { .. }));
+    }
+
+    #[test]
+    fn what_is_too_late_is_taken_out() {
+        let mut lane = lane();
+        let long_ago = Instant::now();
+        lane.set_opened(long_ago);
+        seal(&mut lane, 1, 2);
+        assert!(lane.expire(long_ago - std::time::Duration::from_secs(1)).is_empty());
+        let late = lane.expire(long_ago);
+        assert_eq!(late.iter().map(|batch| batch.tags.first()).collect::<Vec<_>>(), [Some(1)]);
+        assert!(lane.wants_identity());
+    }
+
+    #[test]
+    fn without_an_identity_batches_carry_none_and_go_on_after_a_failure() {
+        let mut lane = Lane::new(Codec::None, Identity::NONE, 1000);
+        (0..2).for_each(|i| seal(&mut lane, 1 + i, 1));
+        let first = next(&mut lane).expect("one");
+        assert_eq!(sequence(&first), -1);
+        assert!(matches!(settle(&mut lane, first, refused(ErrorCode::InvalidRecord)), Settled::Failed { .. }));
+        assert!(!lane.wants_identity());
+        assert!(next(&mut lane).is_some());
     }
 }

@@ -87,6 +87,13 @@ impl Default for ProducerConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicHandle(usize);
 
+#[cfg(test)]
+impl TopicHandle {
+    pub(crate) fn for_tests() -> TopicHandle {
+        TopicHandle(0)
+    }
+}
+
 /// What is to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRecord<'a> {
@@ -215,7 +222,15 @@ impl Producer {
         for (partition, info) in (0..).map(PartitionId).zip(&described.partitions) {
             let lane = Lane::new(self.config.codec, self.identity, self.config.batch_bytes);
             let leader = info.leader;
-            self.routes.push(Route { topic, partition, leader, bound_to: None, is_queued: false, is_listed: false, lane });
+            self.routes.push(Route {
+                topic,
+                partition,
+                leader,
+                bound_to: None,
+                is_queued: false,
+                is_listed: false,
+                lane,
+            });
         }
         self.topics.push(OpenTopic { name: name.clone(), first_lane, partitions: described.partition_count() });
         Ok(TopicHandle(topic))
@@ -297,12 +312,22 @@ impl Producer {
 
     /// Sends all there is and waits until it is delivered or has failed.
     pub fn flush(&mut self) -> Result<(), ClientError> {
-        self.seal_all()?;
-        while self.buffered > 0 {
+        self.seal_open()?;
+        while !self.is_flushed() {
+            self.check_patience()?;
             self.work(None, &mut [])?;
-            self.cluster.patience().check()?;
         }
         Ok(())
+    }
+
+    /// Whether everything that was sealed is delivered or has failed.
+    pub fn is_flushed(&self) -> bool {
+        self.buffered == 0
+    }
+
+    /// An error if somebody asked to stop, or the time to finish is over.
+    pub fn check_patience(&self) -> Result<(), ClientError> {
+        self.cluster.patience().check()
     }
 
     /// The stop that was asked for has been heard: what is in flight has this long.

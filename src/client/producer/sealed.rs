@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use super::tags::Tags;
+use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::record::{BatchBuilder, BatchError, BatchHeader, BatchView, CompressError, HEADER_BYTES, ProducerStamp};
 
 #[derive(Debug, Clone)]
@@ -50,7 +51,7 @@ impl Sealed {
             return Ok(None);
         }
         let codec = view.header.codec()?;
-        let records = view.records(usize::MAX)?;
+        let records = view.records(DECOMPRESSED_BATCH_BYTES_MAX)?;
         let middle = count / 2;
         let mut halves = [BatchBuilder::new(codec), BatchBuilder::new(codec)];
         for (index, record) in records.iter().enumerate() {

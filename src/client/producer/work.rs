@@ -81,7 +81,8 @@ impl Producer {
         Ok(())
     }
 
-    pub(super) fn seal_all(&mut self) -> Result<(), ClientError> {
+    /// Closes every open batch: they go out as soon as they can.
+    pub fn seal_open(&mut self) -> Result<(), ClientError> {
         for lane in std::mem::take(&mut self.open) {
             self.routes[lane].is_listed = false;
             self.seal(lane)?;
@@ -329,11 +330,11 @@ impl Producer {
         }
         match settled {
             Settled::Delivered { tags, base_offset, buffer } => {
+                let (topic, partition) = (TopicHandle(route.topic), route.partition);
                 self.buffered -= buffer.len();
                 self.keep(buffer);
                 self.delivered += tags.len() as u64;
                 if self.config.reports {
-                    let (topic, partition) = (TopicHandle(route.topic), route.partition);
                     let base_offset = base_offset.map(Offset);
                     self.deliveries.push_back(Delivery { topic, partition, base_offset, tags });
                 }
