@@ -34,6 +34,9 @@ _rafka__admin() {
             rafka__admin,get-config)
                 cmd="rafka__admin__subcmd__get__subcmd__config"
                 ;;
+            rafka__admin,inspect-segment)
+                cmd="rafka__admin__subcmd__inspect__subcmd__segment"
+                ;;
             rafka__admin,list-offsets)
                 cmd="rafka__admin__subcmd__list__subcmd__offsets"
                 ;;
@@ -49,6 +52,9 @@ _rafka__admin() {
             rafka__admin,trim-topic)
                 cmd="rafka__admin__subcmd__trim__subcmd__topic"
                 ;;
+            rafka__admin,verify-log)
+                cmd="rafka__admin__subcmd__verify__subcmd__log"
+                ;;
             rafka__admin,wait)
                 cmd="rafka__admin__subcmd__wait"
                 ;;
@@ -59,7 +65,7 @@ _rafka__admin() {
 
     case "${cmd}" in
         rafka__admin)
-            opts="-b -X -q -v -h -V --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help --version create-topic list-topics describe-topic delete-topic add-partitions list-offsets trim-topic get-config set-config cluster-info ping wait"
+            opts="-b -X -q -v -h -V --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help --version create-topic list-topics describe-topic delete-topic add-partitions list-offsets trim-topic get-config set-config cluster-info ping wait inspect-segment verify-log"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -449,6 +455,71 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rafka__subcmd__admin__subcmd__inspect__subcmd__segment)
+            opts="-c -b -X -q -v -h --records --from --count --bootstrap --set --config --timeout --output --quiet --verbose --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bootstrap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table plain json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rafka__subcmd__admin__subcmd__list__subcmd__offsets)
             opts="-b -X -q -v -h --at --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -725,6 +796,59 @@ _rafka__admin() {
                     ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rafka__subcmd__admin__subcmd__verify__subcmd__log)
+            opts="-b -X -q -v -h --bootstrap --set --config --timeout --output --quiet --verbose --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --bootstrap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table plain json" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -48,6 +48,8 @@ complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "set-config"
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "cluster-info" -d 'Show the brokers of the cluster'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "ping" -d 'Ask whether a broker answers'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "wait" -d 'Wait until a topic holds records, or a group has read them'
+complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "inspect-segment" -d 'Show what a segment file holds, without a broker'
+complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "verify-log" -d 'Check every log file under directories, without a broker'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -s p -l partitions -d 'How many partitions each gets [default: the broker\'s]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -l replicas -d 'How many brokers keep each partition [default: the broker\'s]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -l setting -d 'Set a setting of the topic by its Kafka name; may be given several times' -r
@@ -197,3 +199,28 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s q -l qu
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l no-progress -d 'Show no progress, even on a terminal'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l from -d 'Start at this offset' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s c -l count -d 'Stop after so many' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s X -l set -d 'Set any client setting by its Kafka name' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
+plain\t'TAB-separated lines without a heading'
+json\t'One JSON document'"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l records -d 'Show the records instead of the batches'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s q -l quiet -d 'Say nothing but errors'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s v -l verbose -d 'Say more; twice for everything'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l no-progress -d 'Show no progress, even on a terminal'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s X -l set -d 'Set any client setting by its Kafka name' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
+plain\t'TAB-separated lines without a heading'
+json\t'One JSON document'"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s q -l quiet -d 'Say nothing but errors'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s v -l verbose -d 'Say more; twice for everything'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l no-progress -d 'Show no progress, even on a terminal'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -221,6 +221,12 @@ impl DataDir {
     }
 }
 
+/// Whether a broker runs on this data directory now: for who only looks, and takes nothing.
+pub fn is_in_use(path: &Path) -> bool {
+    let lock = File::open(path.join(OWN).join("lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 fn take_lock(path: &Path) -> Result<File, TryLockError> {
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(TryLockError::Error)?;
     file.try_lock()?;

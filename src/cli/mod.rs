@@ -22,8 +22,10 @@ mod partition_list;
 pub mod produce;
 mod progress;
 mod run;
+pub mod server;
 pub mod settings;
 pub mod stderr;
+pub mod stream;
 pub mod terminal;
 pub mod units;
 
@@ -36,5 +38,5 @@ pub use run::{Program, Session, run};
 
 /// The programs, whose definitions yield help, man pages and completions.
 pub fn programs() -> Vec<Program> {
-    vec![produce::PROGRAM, consume::PROGRAM, admin::PROGRAM]
+    vec![server::PROGRAM, produce::PROGRAM, consume::PROGRAM, admin::PROGRAM]
 }

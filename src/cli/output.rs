@@ -110,7 +110,7 @@ fn plain(report: &impl Report) -> String {
             if i > 0 {
                 text.push('\t');
             }
-            text.push_str(&escape::field(field));
+            text.push_str(&escape::field(field.as_bytes()));
         }
         text.push('\n');
     }

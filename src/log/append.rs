@@ -6,11 +6,11 @@
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use super::bounds::{PROBE_BYTES, PROBE_INTERVAL_MS, STATES_PENDING};
+use super::bounds::{PROBE_BYTES, PROBE_INTERVAL_MS};
 use super::disk::{DiskFile, OpenMode};
 use super::error::{AppendError, LogError};
 use super::names;
-use super::partition::{Failure, Mark, PartitionLog, Writer};
+use super::partition::{Failure, Mark, PartitionLog, Sealed, Writer};
 use super::producers::Marker;
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, TimestampType};
@@ -188,10 +188,7 @@ impl PartitionLog {
         writer.must_roll = false;
         if let Some(active) = active.filter(|active| active.base < base) {
             let state = self.state(writer, Some(&active));
-            writer.states_pending.push_back((base, Arc::clone(&active), state.encode()));
-            if writer.states_pending.len() > STATES_PENDING {
-                writer.states_pending.pop_front();
-            }
+            Sealed::queue(&mut writer.sealed, Arc::clone(&active), &state);
             if !active.is_abandoned() {
                 writer.unsynced.push(active);
             }

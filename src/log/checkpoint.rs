@@ -35,7 +35,7 @@ impl PartitionLog {
     /// Whether a checkpoint would change anything.
     pub fn wants_checkpoint(&self) -> bool {
         let writer = self.writer.lock();
-        writer.epochs_unsaved || !writer.states.contains(&writer.next_offset) || !writer.states_pending.is_empty()
+        writer.epochs_unsaved || !writer.states.contains(&writer.next_offset) || !writer.sealed.is_empty()
     }
 
     /// Flushes everything and moves the recovery point to the log end.
@@ -69,9 +69,11 @@ impl PartitionLog {
         let safe = writer.unsafe_below.is_none_or(|offset| self.log_start() >= offset);
         if safe {
             writer.unsafe_below = None;
-            for (offset, segment, bytes) in &writer.states_pending {
-                states.push(write_state(*offset, bytes)?);
-                segments.push(Arc::clone(segment));
+            for sealed in &writer.sealed {
+                if let Some(state) = &sealed.state {
+                    states.push(write_state(sealed.next_offset, state)?);
+                }
+                segments.push(Arc::clone(&sealed.segment));
             }
             let end = writer.next_offset;
             if !writer.states.contains(&end) && !states.iter().any(|(offset, _)| *offset == end) {
@@ -129,7 +131,7 @@ impl Checkpoint<'_> {
             log.writer.lock().epochs_unsaved = true;
             return Err(LogError::Io { doing: "replace state files in", path: log.files.dir.clone(), source });
         }
-        log.checkpointed(&placed, self.recovery_point);
+        log.checkpointed(&placed, &self.segments, self.recovery_point);
         Ok(flushed)
     }
 
@@ -150,7 +152,7 @@ impl Checkpoint<'_> {
 
 impl PartitionLog {
     /// New state files are in force: those they replace can go, but for the newest of them.
-    fn checkpointed(&self, placed: &[Offset], recovery_point: Offset) {
+    fn checkpointed(&self, placed: &[Offset], synced: &[Arc<Segment>], recovery_point: Offset) {
         let mut writer = self.writer.lock();
         let bases: Vec<Offset> = self.shown.read().segments.iter().map(|segment| segment.base).collect();
         let previous = writer.states.last().copied();
@@ -162,7 +164,7 @@ impl PartitionLog {
             }
         }
         writer.states.extend(placed);
-        writer.states_pending.retain(|(offset, ..)| !placed.contains(offset));
+        writer.sealed.retain(|sealed| !synced.iter().any(|segment| Arc::ptr_eq(segment, &sealed.segment)));
         self.shown.write().recovery_point = recovery_point;
     }
 }

@@ -33,9 +33,6 @@ impl PartitionLog {
     /// call it: who comes while a flush runs waits for it, and then flushes only if there is more.
     pub fn flush(&self) -> Result<Offset, LogError> {
         let ticket = self.begin_flush();
-        if !ticket.is_needed() {
-            return Ok(ticket.log.flushed_end());
-        }
         match ticket.sync() {
             Ok(()) => Ok(ticket.finish()),
             Err((path, source)) => Err(ticket.fail(path, source)),
@@ -89,7 +86,7 @@ impl PartitionLog {
             }
         }
         writer.unsynced.clear();
-        writer.states_pending.retain(|(offset, ..)| *offset <= mark.offset);
+        writer.sealed.retain(|sealed| sealed.next_offset <= mark.offset);
         walk::rewind(&self.files, writer, &kept, mark, gaps);
         writer.must_roll = true;
         self.cuts.fetch_add(1, Ordering::Release);
@@ -97,7 +94,7 @@ impl PartitionLog {
 }
 
 impl FlushTicket<'_> {
-    /// Whether there is anything to flush.
+    /// Whether the disk must be asked at all.
     pub fn is_needed(&self) -> bool {
         !self.segments.is_empty() || self.names_made.is_some()
     }

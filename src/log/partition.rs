@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex, RwLock};
 
-use super::bounds::{POOL_FILES_DEFAULT, RECENT_BATCHES};
+use super::bounds::{POOL_FILES_DEFAULT, RECENT_BATCHES, STATES_PENDING};
 use super::disk::Disk;
 use super::epochs::{EpochStart, Epochs};
 use super::error::LogError;
@@ -22,6 +22,7 @@ use super::recovery;
 use super::seek::Extent;
 use super::segment::Segment;
 use super::settings::{LogSettings, OpenAs, OpenReport};
+use super::state_file::LogState;
 use crate::base::{LeaderEpoch, Now, Offset};
 
 /// A partition on disk. Shared between threads; every method takes `&self`.
@@ -51,8 +52,8 @@ pub(super) struct Writer {
     /// Counts files made; compared with what was synced of it.
     pub names_made: u64,
     pub names_synced: u64,
-    /// States at rolls, encoded, for the next checkpoint to write: the segment each describes, and its content.
-    pub states_pending: VecDeque<(Offset, Arc<Segment>, Vec<u8>)>,
+    /// Segments sealed since the last checkpoint, which must sync their indexes and write their states.
+    pub sealed: Vec<Sealed>,
     /// State files there are.
     pub states: BTreeSet<Offset>,
     /// Where the log ended when it was opened: nothing below is ever cut.
@@ -62,6 +63,26 @@ pub(super) struct Writer {
     pub must_roll: bool,
     /// Below this offset lies data whose fsync failed and that was not cut: the recovery point stays behind it.
     pub unsafe_below: Option<Offset>,
+}
+
+/// A segment that waits for its checkpoint.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    pub segment: Arc<Segment>,
+    /// Where the next one begins.
+    pub next_offset: Offset,
+    /// The state at that moment, encoded; given up for the older ones if many gather.
+    pub state: Option<Vec<u8>>,
+}
+
+impl Sealed {
+    /// Queues a segment, in bounded memory.
+    pub fn queue(sealed: &mut Vec<Sealed>, segment: Arc<Segment>, state: &LogState) {
+        sealed.push(Sealed { segment, next_offset: state.next_offset, state: Some(state.encode()) });
+        if let Some(old) = sealed.len().checked_sub(1 + STATES_PENDING) {
+            sealed[old].state = None;
+        }
+    }
 }
 
 /// The disk failed; appends are refused until a probe succeeds.

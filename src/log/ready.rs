@@ -124,7 +124,7 @@ impl Segment {
         let Some(last) = self.time_index.last() else {
             return Ok(self.index.len() == 0 && extent.end == 0);
         };
-        let offset = self.base.plus(i64::from(last.relative));
+        let offset = self.offset(last.relative);
         let found = self.locate(offset, extent, true)?;
         let right = matches!(found, Place::Batch { header, .. }
             if header.max_timestamp == last.timestamp && header.last_offset() == offset);

@@ -5,7 +5,6 @@
 //! bad batch: it was never acknowledged. Below it nothing is cut: damage becomes a hole, both sides stay, and offsets
 //! are never given out twice. A state file that is missing or damaged costs time, not the start.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::epochs::Epochs;
@@ -13,7 +12,8 @@ use super::error::LogError;
 use super::files::Files;
 use super::inventory::{self, Inventory};
 use super::names::Kind;
-use super::partition::{Mark, Recent, Shown, Writer};
+use super::partition::{Mark, Recent, Sealed, Shown, Writer};
+use super::producers::Producers;
 use super::ready::read_state;
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, OpenAs, OpenReport};
@@ -54,11 +54,20 @@ pub(super) fn recover(
             Arc::new(Segment::found(files, *base, *bytes, growth))
         })
         .collect();
-    let mut walk = Walk::new(files, settings, if start.clean { Offset(i64::MAX) } else { known_end }, now, report);
-    let begin = match &state {
+    let log_start = start.log_start.max(state.as_ref().map_or(Offset::ZERO, |state| state.log_start));
+    drop_below(&mut segments, log_start, report);
+    let hole_below = if start.clean { Offset(i64::MAX) } else { known_end };
+    let mut walk = Walk::new(files, settings, start.log_start, hole_below, now, report);
+    let mut begin = match &state {
         Some(state) => resume(&segments, state, &mut walk)?,
-        None => Begin { segment: 0, position: 0, offset: segments.first().map_or(start.log_start, |s| s.base) },
+        None => Begin { segment: 0, position: 0, offset: segments.first().map_or(log_start, |first| first.base) },
     };
+    if begin.segment == 0
+        && let Some(first) = segments.first()
+    {
+        // The state may be older than the oldest segment that retention left.
+        begin.offset = begin.offset.max(first.base);
+    }
     read_epochs(files, &segments, &begin, &mut walk)?;
     if start.clean && begin_leaves_something(&segments, &begin) {
         walk.report.note(format!("{}: the last stop was not as clean as it should be", files.dir.display()));
@@ -71,13 +80,14 @@ pub(super) fn recover(
         whole = false;
     }
     let touched = segments.get(begin.segment..).unwrap_or_default().to_vec();
-    let Walk { next, producers, epochs, scanned_bytes, .. } = walk;
+    let Walk { next, producers, epochs, scanned_bytes, mut sealed, .. } = walk;
+    sealed.retain(|sealed| segments.iter().any(|segment| Arc::ptr_eq(segment, &sealed.segment)));
     report.scanned_bytes = scanned_bytes;
-    let log_start = start.log_start.max(state.as_ref().map_or(Offset::ZERO, |state| state.log_start));
     let log_start = segments.first().map_or(log_start, |first| log_start.max(first.base));
     let mut recovered = Assembly { files, settings, found, log_start, next, segments, whole, now };
     recovered.sweep(state.as_ref(), report);
-    Ok(recovered.assemble(producers, epochs, &begin, touched, scanned_bytes > 0, known_end))
+    let left = Left { producers, epochs, touched, sealed, scanned: scanned_bytes > 0 };
+    Ok(recovered.assemble(left, &begin, known_end))
 }
 
 /// The newest state file that can be believed. Those that can't be, and newer ones, are removed.
@@ -123,7 +133,11 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     let file_bytes = segment.bytes();
     let sealed = segments.get(n + 1).is_some_and(|next| next.base == state.next_offset);
     if sealed {
-        // Looked at when somebody reads it.
+        // The rest of it is looked at when somebody reads it.
+        if file_bytes > summary.log_bytes {
+            segment.cut(summary.log_bytes).map_err(LogError::io("shorten", segment.log_path()))?;
+            segment.release();
+        }
         return Ok(begin);
     }
     if file_bytes < summary.log_bytes {
@@ -206,6 +220,31 @@ fn lose(segments: &[Arc<Segment>], first: Offset, next: Offset, report: &mut Ope
     last.verified.lock().add_hole(Hole { position, resume: position, first, next });
 }
 
+/// Segments that were trimmed away, or aged out, may come back by a crash, and not whole: they are not looked at.
+fn drop_below(segments: &mut Vec<Arc<Segment>>, log_start: Offset, report: &mut OpenReport) {
+    let below = (1..segments.len()).take_while(|n| segments[*n].base <= log_start).count();
+    drop_all(segments.drain(..below), report);
+}
+
+fn drop_all(gone: impl Iterator<Item = Arc<Segment>>, report: &mut OpenReport) {
+    for segment in gone {
+        let path = segment.log_path();
+        match segment.remove() {
+            Ok(()) => report.note(format!("{} lies below the log start and was removed", path.display())),
+            Err(error) => report.note(format!("{} lies below the log start: {error}", path.display())),
+        }
+    }
+}
+
+/// What the walk leaves beside the segments.
+struct Left {
+    producers: Producers,
+    epochs: Epochs,
+    touched: Vec<Arc<Segment>>,
+    sealed: Vec<Sealed>,
+    scanned: bool,
+}
+
 /// Everything found, on its way to a log.
 struct Assembly<'a> {
     files: &'a Arc<Files>,
@@ -220,22 +259,13 @@ struct Assembly<'a> {
 }
 
 impl Assembly<'_> {
-    /// Removes what lies wholly below the log start, and states that serve nothing.
+    /// If the log was trimmed further than what is left, it goes on where it was trimmed to. States that serve
+    /// nothing are removed.
     fn sweep(&mut self, state: Option<&LogState>, report: &mut OpenReport) {
-        let below = (1..self.segments.len()).take_while(|n| self.segments[*n].base <= self.log_start).count();
-        let mut gone: Vec<Arc<Segment>> = self.segments.drain(..below).collect();
         if self.next < self.log_start {
-            // Trimmed further than what is left: the log goes on where it was trimmed to.
             report.note(format!("the log starts at {}, behind all that was found", self.log_start));
-            gone.append(&mut self.segments);
+            drop_all(self.segments.drain(..), report);
             self.next = self.log_start;
-        }
-        for segment in &gone {
-            let path = segment.log_path();
-            match segment.remove() {
-                Ok(()) => report.note(format!("{} lies below the log start and was removed", path.display())),
-                Err(error) => report.note(format!("{} lies below the log start: {error}", path.display())),
-            }
         }
         let newest = state.map(|state| state.next_offset);
         let bases: Vec<Offset> = self.segments.iter().map(|segment| segment.base).collect();
@@ -244,15 +274,8 @@ impl Assembly<'_> {
         self.found.states.retain(|offset| serves(offset) || files.remove(*offset, Kind::Producers).is_err());
     }
 
-    fn assemble(
-        self,
-        mut producers: super::producers::Producers,
-        mut epochs: Epochs,
-        begin: &Begin,
-        mut touched: Vec<Arc<Segment>>,
-        scanned: bool,
-        known_end: Offset,
-    ) -> Recovered {
+    fn assemble(self, left: Left, begin: &Begin, known_end: Offset) -> Recovered {
+        let Left { mut producers, mut epochs, mut touched, sealed, scanned } = left;
         let before = epochs.clone();
         epochs.cut_end(self.next);
         epochs.cut_start(self.log_start);
@@ -288,7 +311,7 @@ impl Assembly<'_> {
             unsynced: touched,
             names_made: u64::from(scanned),
             names_synced: 0,
-            states_pending: VecDeque::new(),
+            sealed,
             states: self.found.states,
             floor: end,
             failure: None,

@@ -109,7 +109,7 @@ impl PartitionLog {
             shown.log_start
         };
         writer.unsynced.retain(|segment| !is_gone(segment));
-        writer.states_pending.retain(|(_, segment, _)| !is_gone(segment));
+        writer.sealed.retain(|sealed| !is_gone(&sealed.segment));
         // The newest state says where to go on, even if it has the name of a segment that goes.
         let newest_state = writer.states.last().copied();
         gone.iter().filter(|segment| newest_state != Some(segment.base)).for_each(|segment| {

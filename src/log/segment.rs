@@ -337,6 +337,10 @@ impl Segment {
         Ok(())
     }
 
+    pub fn offset(&self, relative: u32) -> Offset {
+        self.base.plus(i64::from(relative))
+    }
+
     pub fn relative(&self, offset: Offset) -> u32 {
         offset.since(self.base) as u32
     }

@@ -44,20 +44,19 @@ impl PartitionLog {
 
     /// The record with the largest timestamp below `upper`, the first of them if there are several.
     pub fn max_timestamp(&self, upper: Offset) -> Result<Option<TimeHit>, ReadError> {
-        let mut best: Option<(i64, Offset, Sight)> = None;
+        let log_start = self.log_start();
+        let mut best: Option<TimeHit> = None;
         for sight in self.sights(upper) {
             let extent = self.readied(&sight)?;
-            let Some((timestamp, offset)) = self.largest_in(&sight, upper, extent)? else { continue };
-            if best.as_ref().is_none_or(|(best, ..)| timestamp > *best) {
-                best = Some((timestamp, offset, sight));
+            if best.is_some_and(|best| sight.segment.growth().max_timestamp <= best.timestamp) {
+                continue;
+            }
+            let hit = self.largest_in(&sight, log_start, upper, extent)?;
+            if let Some(hit) = hit.filter(|hit| best.is_none_or(|best| hit.timestamp > best.timestamp)) {
+                best = Some(hit);
             }
         }
-        let Some((timestamp, offset, sight)) = best else { return Ok(None) };
-        let extent = self.readied(&sight)?;
-        let Place::Batch { position, header } = self.locate(&sight, offset, extent)? else { return Ok(None) };
-        let log_start = self.log_start();
-        let wanted = |record: i64, offset: Offset| record >= timestamp && offset >= log_start;
-        self.walk(&sight.segment, (position, header.base_offset), extent, |_| true, wanted)
+        Ok(best)
     }
 
     /// All segments below an offset, oldest first.
@@ -80,7 +79,7 @@ impl PartitionLog {
         let around = segment.time_index.search(|entry| entry.timestamp <= timestamp).map_err(failed)?;
         let mut from = segment.base;
         if let Some(below) = around.below {
-            let offset = segment.base.plus(i64::from(below.relative));
+            let offset = segment.offset(below.relative);
             if below.timestamp == timestamp {
                 from = offset;
             } else {
@@ -95,7 +94,7 @@ impl PartitionLog {
         };
         let last_before = segment.index.search(|entry| entry.relative < ceiling).map_err(failed)?.below;
         if let Some(entry) = last_before {
-            from = from.max(segment.base.plus(i64::from(entry.relative)));
+            from = from.max(segment.offset(entry.relative));
         }
         match self.locate(sight, from, extent)? {
             Place::Batch { position, header } => Ok(Some((position, header.base_offset))),
@@ -119,10 +118,14 @@ impl PartitionLog {
         loop {
             match scanner.step().map_err(failed)? {
                 Step::Batch { position, header } if promising(&header) => {
-                    let mut bytes = vec![0; header.total_bytes()];
-                    file.read_exact_at(position, &mut bytes).map_err(failed)?;
-                    if let Some(hit) = hit_in(&bytes, &wanted) {
-                        return Ok(Some(hit));
+                    let bytes = read_batch(segment, position, &header)?;
+                    let mut found = None;
+                    for_each_record(&bytes, |hit| {
+                        found = wanted(hit.timestamp, hit.offset).then_some(hit);
+                        found.is_none()
+                    });
+                    if found.is_some() {
+                        return Ok(found);
                     }
                 }
                 Step::Batch { .. } => {}
@@ -136,28 +139,62 @@ impl PartitionLog {
         }
     }
 
-    /// The largest timestamp of a segment below an offset, and the last offset of the batch that has it.
-    fn largest_in(&self, sight: &Sight, upper: Offset, extent: Extent) -> Result<Option<(i64, Offset)>, ReadError> {
+    /// The record with the largest timestamp of a segment, between log start and `upper`.
+    fn largest_in(
+        &self,
+        sight: &Sight,
+        log_start: Offset,
+        upper: Offset,
+        extent: Extent,
+    ) -> Result<Option<TimeHit>, ReadError> {
         let segment = &sight.segment;
+        let failed = |error| storage(segment, error);
         let growth = segment.growth();
-        if growth.max_timestamp < 0 {
+        let mut from = segment.base;
+        let mut largest = (growth.max_timestamp, growth.max_timestamp_offset);
+        if largest.1 >= upper {
+            // The reader may not see that record yet: the largest one among the others.
+            let relative = segment.relative(upper);
+            let known = segment.time_index.search(|entry| entry.relative < relative).map_err(failed)?.below;
+            largest = known.map_or((-1, segment.base), |entry| (entry.timestamp, segment.offset(entry.relative)));
+            let walked = segment.index.search(|entry| entry.relative < relative).map_err(failed)?.below;
+            from = walked.map_or(segment.base, |entry| segment.offset(entry.relative));
+            largest = self.largest_between(sight, from, upper, extent)?.filter(|l| l.0 > largest.0).unwrap_or(largest);
+        }
+        if largest.0 < 0 {
             return Ok(None);
         }
-        if growth.max_timestamp_offset < upper {
-            return Ok(Some((growth.max_timestamp, growth.max_timestamp_offset)));
+        let hit = self.largest_at(sight, largest.1, log_start, extent)?;
+        if hit.is_some_and(|hit| hit.timestamp == largest.0) || log_start <= segment.base {
+            return Ok(hit);
         }
-        // The reader may not see that record yet: the largest one among the others.
+        // It was trimmed away, from the middle of the segment: what is left must be looked through.
+        let from = from.max(log_start);
+        let Some(first) = self.batch_of(sight, from, extent)? else { return Ok(None) };
+        let cut_through = self.largest_at(sight, first.last_offset(), log_start, extent)?;
+        let rest = match self.largest_between(sight, first.next_offset(), upper, extent)? {
+            Some((_, offset)) => self.largest_at(sight, offset, log_start, extent)?,
+            None => None,
+        };
+        let later = rest.filter(|rest| cut_through.is_none_or(|hit| rest.timestamp > hit.timestamp));
+        Ok(later.or(cut_through))
+    }
+
+    /// By headers: the largest timestamp of whole batches from an offset on, and the last offset of the first batch
+    /// that has it.
+    fn largest_between(
+        &self,
+        sight: &Sight,
+        from: Offset,
+        upper: Offset,
+        extent: Extent,
+    ) -> Result<Option<(i64, Offset)>, ReadError> {
+        let segment = &sight.segment;
         let failed = |error| storage(segment, error);
-        let relative = segment.relative(upper);
-        let mut largest = None;
-        if let Some(entry) = segment.time_index.search(|entry| entry.relative < relative).map_err(failed)?.below {
-            largest = Some((entry.timestamp, segment.base.plus(i64::from(entry.relative))));
-        }
-        let from = segment.index.search(|entry| entry.relative < relative).map_err(failed)?.below;
-        let from = segment.base.plus(from.map_or(0, |entry| i64::from(entry.relative)));
-        let Place::Batch { position, header } = self.locate(sight, from, extent)? else { return Ok(largest) };
+        let Place::Batch { position, header } = self.locate(sight, from, extent)? else { return Ok(None) };
         let file = segment.log_file().map_err(failed)?;
         let mut scanner = segment.scanner(&*file, position, header.base_offset, extent, false);
+        let mut largest = None;
         while let Step::Batch { header, .. } = scanner.step().map_err(failed)? {
             if header.last_offset() >= upper {
                 break;
@@ -168,28 +205,62 @@ impl PartitionLog {
         }
         Ok(largest)
     }
+
+    fn batch_of(&self, sight: &Sight, offset: Offset, extent: Extent) -> Result<Option<BatchHeader>, ReadError> {
+        Ok(match self.locate(sight, offset, extent)? {
+            Place::Batch { header, .. } => Some(header),
+            Place::Hole(_) | Place::End | Place::IndexWrong => None,
+        })
+    }
+
+    /// The record with the largest timestamp of the batch that holds an offset, from the log start on.
+    fn largest_at(
+        &self,
+        sight: &Sight,
+        offset: Offset,
+        log_start: Offset,
+        extent: Extent,
+    ) -> Result<Option<TimeHit>, ReadError> {
+        let Place::Batch { position, header } = self.locate(sight, offset, extent)? else { return Ok(None) };
+        let bytes = read_batch(&sight.segment, position, &header)?;
+        let mut largest: Option<TimeHit> = None;
+        for_each_record(&bytes, |hit| {
+            if hit.offset >= log_start && largest.is_none_or(|largest| hit.timestamp > largest.timestamp) {
+                largest = Some(hit);
+            }
+            true
+        });
+        Ok(largest)
+    }
 }
 
 fn storage(segment: &Segment, error: std::io::Error) -> ReadError {
     ReadError::Storage(LogError::io("read", segment.log_path())(error))
 }
 
-/// The first wanted record of a batch. One that can't be read has none.
-fn hit_in(bytes: &[u8], wanted: impl Fn(i64, Offset) -> bool) -> Option<TimeHit> {
-    let batch = BatchView::parse(bytes).ok()?;
-    batch.verify_crc().ok()?;
+fn read_batch(segment: &Segment, position: u64, header: &BatchHeader) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = vec![0; header.total_bytes()];
+    let file = segment.log_file().map_err(|error| storage(segment, error))?;
+    file.read_exact_at(position, &mut bytes).map_err(|error| storage(segment, error))?;
+    Ok(bytes)
+}
+
+/// Decodes a batch until `visit` says no. One that can't be read has no records here; readers will be told.
+fn for_each_record(bytes: &[u8], mut visit: impl FnMut(TimeHit) -> bool) {
+    let Ok(batch) = BatchView::parse(bytes) else { return };
     let header = batch.header;
-    let records = batch.records(DECOMPRESSED_BATCH_BYTES_MAX).ok()?;
-    for record in records.iter() {
-        let record = record.ok()?;
+    if batch.verify_crc().is_err() {
+        return;
+    }
+    let Ok(records) = batch.records(DECOMPRESSED_BATCH_BYTES_MAX) else { return };
+    for record in records.iter().map_while(Result::ok) {
         let timestamp = match header.has_log_append_time() {
             true => header.max_timestamp,
             false => header.base_timestamp.wrapping_add(record.timestamp_delta),
         };
         let offset = header.base_offset.plus(i64::from(record.offset_delta));
-        if wanted(timestamp, offset) {
-            return Some(TimeHit { timestamp, offset, leader_epoch: header.leader_epoch });
+        if !visit(TimeHit { timestamp, offset, leader_epoch: header.leader_epoch }) {
+            return;
         }
     }
-    None
 }

@@ -11,7 +11,7 @@ use super::disk::DiskFile;
 use super::epochs::Epochs;
 use super::error::LogError;
 use super::files::Files;
-use super::partition::{Mark, Writer};
+use super::partition::{Mark, Sealed, Writer};
 use super::producers::Producers;
 use super::ready::read_state;
 use super::scan::{Region, Scanner, Step};
@@ -21,7 +21,7 @@ use super::settings::{LogSettings, OpenReport};
 use super::state_file::LogState;
 use super::txn_index::{self, AbortedTxn};
 use super::verified::Hole;
-use crate::base::{Now, Offset};
+use crate::base::{LeaderEpoch, Now, Offset};
 use crate::record::{BatchHeader, BatchView};
 
 /// How a walked segment ended.
@@ -46,6 +46,9 @@ pub(super) struct Walk<'a> {
     pub producers: Producers,
     pub epochs: Epochs,
     pub scanned_bytes: u64,
+    /// Walked segments that are not the last.
+    pub sealed: Vec<Sealed>,
+    log_start: Offset,
     pub report: &'a mut OpenReport,
 }
 
@@ -56,6 +59,7 @@ impl<'a> Walk<'a> {
     pub fn new(
         files: &'a Files,
         settings: &LogSettings,
+        log_start: Offset,
         hole_below: Offset,
         now: Now,
         report: &'a mut OpenReport,
@@ -69,13 +73,41 @@ impl<'a> Walk<'a> {
             producers: Producers::default(),
             epochs: Epochs::default(),
             scanned_bytes: 0,
+            sealed: Vec::new(),
+            log_start,
             report,
         }
     }
 
     /// Walks a segment from `position` (all of it, or what was appended behind a state). Moves `next` to its end.
-    pub fn segment(&mut self, segment: &Segment, position: u64, next_base: Option<Offset>) -> Result<Ending, LogError> {
-        self.segment_io(segment, position, next_base).map_err(LogError::io("recover", segment.log_path()))
+    pub fn segment(
+        &mut self,
+        segment: &Arc<Segment>,
+        position: u64,
+        next_base: Option<Offset>,
+    ) -> Result<Ending, LogError> {
+        let storage = LogError::io("recover", segment.log_path());
+        let before = segment.bytes();
+        let ending = self.segment_io(segment, position, next_base).map_err(storage)?;
+        *segment.checked.lock() = true;
+        if position == segment.bytes() && position == before {
+            return Ok(ending);
+        }
+        if next_base.is_some() && ending != Ending::Cut {
+            segment.seal().map_err(LogError::io("write the indexes of", segment.log_path()))?;
+            let state = LogState {
+                next_offset: self.next,
+                log_start: self.log_start.min(self.next),
+                leader_epoch: self.epochs.latest().unwrap_or(LeaderEpoch(-1)),
+                segment: Some(segment.summary()),
+                producers: self.producers.clone(),
+            };
+            Sealed::queue(&mut self.sealed, Arc::clone(segment), &state);
+        } else {
+            // A crash may have left half an entry behind those that count.
+            segment.write_indexes().map_err(LogError::io("write the indexes of", segment.log_path()))?;
+        }
+        Ok(ending)
     }
 
     fn segment_io(&mut self, segment: &Segment, start: u64, next_base: Option<Offset>) -> io::Result<Ending> {
@@ -167,10 +199,6 @@ impl<'a> Walk<'a> {
         if let Some(position) = trusted_from {
             segment.verified.lock().trust_from(position);
         }
-        if next_base.is_some() && ending != Ending::Cut {
-            segment.seal()?;
-        }
-        *segment.checked.lock() = true;
         Ok(ending)
     }
 
@@ -300,7 +328,7 @@ fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
     }
     if let Some(last) = segment.time_index.last() {
         growth.max_timestamp = last.timestamp;
-        growth.max_timestamp_offset = segment.base.plus(i64::from(last.relative));
+        growth.max_timestamp_offset = segment.offset(last.relative);
     }
     let file = segment.log_file()?;
     let extent = Extent { end: mark.position, bound: mark.offset, gaps };
@@ -334,8 +362,8 @@ fn rewind_producers(
     gaps: bool,
 ) -> io::Result<Producers> {
     let mut state = None;
-    let pending = writer.states_pending.iter().rev().find(|(offset, ..)| *offset <= mark.offset);
-    if let Some((_, _, bytes)) = pending {
+    let pending = writer.sealed.iter().rev().filter(|sealed| sealed.next_offset <= mark.offset);
+    if let Some(bytes) = pending.filter_map(|sealed| sealed.state.as_ref()).next() {
         state = LogState::decode(bytes).ok();
     }
     for offset in writer.states.range(..=mark.offset).rev() {

@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use self::listener::{Acceptor, Connections};
 use self::waker::ConnectionWaker;
-use crate::base::{Clock, SystemClock};
-use crate::broker::{Core, Event, ListenerName, OpenError, Waker, keep_house};
+use crate::base::{Clock, SystemClock, TopicName};
+use crate::broker::{Core, Event, ListenerName, NewTopic, OpenError, TopicError, Waker, keep_house};
 use crate::config::{BrokerConfig, Listener};
 use crate::log::{Disk, RealDisk};
 
@@ -37,6 +37,8 @@ pub enum StartError {
     Open(#[from] OpenError),
     #[error("can't listen on {address}: {source}{}", advice(source))]
     Listen { address: String, source: io::Error },
+    #[error("topic \"{topic}\" can't be created: {source}")]
+    Topic { topic: TopicName, source: TopicError },
     #[error("the broker's threads can't be started: {0}")]
     Threads(io::Error),
 }
@@ -63,11 +65,16 @@ pub struct Broker {
 impl Broker {
     /// Starts a broker with the machine's disk and clock, and nobody who listens to its events.
     pub fn start(config: BrokerConfig) -> Result<Broker, StartError> {
-        Broker::start_with(config, Box::new(|_| {}))
+        Broker::start_with(config, &[], Box::new(|_| {}))
     }
 
-    /// Starts a broker. `listener` hears of each event on the thread where it happens.
-    pub fn start_with(config: BrokerConfig, listener: Box<dyn Fn(&Event) + Send + Sync>) -> Result<Broker, StartError> {
+    /// Starts a broker that has these topics before anybody can ask for them. `listener` hears of each event on the
+    /// thread where it happens.
+    pub fn start_with(
+        config: BrokerConfig,
+        topics: &[(TopicName, NewTopic)],
+        listener: Box<dyn Fn(&Event) + Send + Sync>,
+    ) -> Result<Broker, StartError> {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         raise_open_file_limit();
@@ -75,6 +82,11 @@ impl Broker {
         let sockets = listen(&config)?;
         let text = config.text.enabled;
         let (core, work) = Core::open(config, disk, clock, listener)?;
+        for (name, new) in topics {
+            if core.topic(name.as_str()).is_none() {
+                core.create_topic(name, new).map_err(|source| StartError::Topic { topic: name.clone(), source })?;
+            }
+        }
         let connections = Connections::new();
         let mut broker = Broker {
             core,

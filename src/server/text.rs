@@ -5,7 +5,7 @@ use super::output::Output;
 use super::waker::{Watch, Woken};
 use crate::base::limits::{TEXT_CONSUME_RECORDS_DEFAULT, TEXT_LINE_EXTRA_BYTES};
 use crate::broker::{TextSession, TextStep};
-use crate::protocol::text::{Limits, Lines, NextLine, TextError, parse_line, reply};
+use crate::protocol::text::{Command, Limits, Lines, NextLine, TextError, parse_line, reply};
 
 /// Replies are sent when so much of them has gathered, or when there is nothing more to do.
 const OUTPUT_BYTES: usize = 64 * 1024;
@@ -15,7 +15,17 @@ pub fn serve(connection: &Connection, first_bytes: &[u8]) -> Result<(), Ended> {
     let mut lines = Lines::new(limits.line_bytes);
     lines.push(first_bytes);
     let session = TextSession::new(connection.caller.clone());
-    Conversation { connection, limits, lines, session, out: Vec::new(), input_ended: false, too_long: false }.run()
+    let conversation = Conversation {
+        connection,
+        limits,
+        lines,
+        session,
+        held: None,
+        out: Vec::new(),
+        input_ended: false,
+        too_long: false,
+    };
+    conversation.run()
 }
 
 fn limits(connection: &Connection) -> Limits {
@@ -35,6 +45,8 @@ struct Conversation<'a> {
     limits: Limits,
     lines: Lines,
     session: TextSession,
+    /// A command whose turn has not come.
+    held: Option<Result<Command, TextError>>,
     out: Vec<u8>,
     input_ended: bool,
     too_long: bool,
@@ -79,12 +91,18 @@ impl Conversation<'_> {
             return false;
         }
         while self.session.takes_more(self.limits.pipelined_commands) {
-            match self.lines.next_line() {
-                NextLine::Line(line) => {
-                    let Some(command) = parse_line(line).transpose() else { continue };
-                    let core = &self.connection.core;
-                    self.session.execute(core, command, &self.limits, core.now());
+            if let Some(command) = self.held.take() {
+                // Appends may share a flush. Any other command must see what those before it did.
+                let in_turn = self.session.outstanding() == 0 || matches!(command, Ok(Command::Produce { .. }));
+                if !in_turn {
+                    self.held = Some(command);
+                    return false;
                 }
+                let core = &self.connection.core;
+                self.session.execute(core, command, &self.limits, core.now());
+            }
+            match self.lines.next_line() {
+                NextLine::Line(line) => self.held = parse_line(line).transpose(),
                 NextLine::More => return true,
                 NextLine::TooLong => {
                     self.too_long = true;

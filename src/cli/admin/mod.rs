@@ -7,11 +7,15 @@ mod cluster;
 mod config;
 mod confirm;
 mod describe_topic;
+mod inspect;
+mod offline;
 mod offsets;
 mod outcome;
 mod topics;
+mod verify;
 mod wait;
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -88,11 +92,18 @@ enum AdminCommand {
     ClusterInfo(cluster::Info),
     Ping(cluster::Ping),
     Wait(wait::Wait),
+    InspectSegment(inspect::Inspect),
+    VerifyLog(verify::Verify),
 }
+
+/// What a command without a broker has no use for.
+const CONNECTION: &[&str] = &["bootstrap", "set", "config", "timeout"];
 
 fn command() -> Command {
     let command = help::with_end(help::with_examples(Admin::command(), EXAMPLES), EXIT_CODES, help::CLIENT_ENVIRONMENT);
-    without(command, "wait", &["output"])
+    let command = without(command, "wait", &["output"]);
+    let command = without(command, "inspect-segment", CONNECTION);
+    without(command, "verify-log", CONNECTION)
 }
 
 /// Takes shared flags out of the help of a command that has no use for them; given all the same, they do no harm.
@@ -121,7 +132,14 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
         AdminCommand::ClusterInfo(command) => command.run(online),
         AdminCommand::Ping(command) => command.run(online, session),
         AdminCommand::Wait(command) => command.run(online, session),
+        AdminCommand::InspectSegment(command) => command.run(online, session),
+        AdminCommand::VerifyLog(command) => command.run(online, session),
     }
+}
+
+/// For `rafka-server --check`: whether the logs in a data directory, if there is one yet, are sound.
+pub(super) fn check_data(dir: &Path, session: &Session) -> Result<(), Failure> {
+    verify::check_data(dir, session)
 }
 
 /// Finds the cluster.

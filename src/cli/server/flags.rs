@@ -204,7 +204,9 @@ mod tests {
 
     #[test]
     fn addresses_that_cannot_be_are_refused() {
-        for bad in ["9092", "localhost", "localhost:", "localhost:99999", "::1:9092", "a b:1", "=x:1", "a/b=x:1", "h:-1"] {
+        for bad in
+            ["9092", "localhost", "localhost:", "localhost:99999", "::1:9092", "a b:1", "=x:1", "a/b=x:1", "h:-1"]
+        {
             assert!(Endpoint::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Endpoint::parse(":9092").is_ok(), "an empty host is every address");

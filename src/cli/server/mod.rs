@@ -19,13 +19,8 @@ use crate::broker::{self, Event};
 use crate::config::{BrokerConfig, Origin, Settings};
 use crate::server::Broker;
 
-pub const PROGRAM: Program = Program {
-    name: "rafka-server",
-    command,
-    run,
-    first_signal: FirstSignal::Asks,
-    log_style: LogStyle::Dated,
-};
+pub const PROGRAM: Program =
+    Program { name: "rafka-server", command, run, first_signal: FirstSignal::Asks, log_style: LogStyle::Dated };
 
 const EXIT_CODES: &[Entry] = &[
     ("0", "stopped cleanly by Ctrl-C or SIGTERM, or --check found nothing wrong"),
@@ -65,18 +60,11 @@ fn given(flags: &Flags) -> Result<Settings, Failure> {
 }
 
 fn serve(config: BrokerConfig, topics: &[NewTopic], session: &Session) -> Result<(), Failure> {
-    let started = Broker::start_with(config, Box::new(announce));
-    let broker = started.map_err(|e| Failure::failed(e.to_string()))?;
+    let new = |partitions| broker::NewTopic { partitions, ..broker::NewTopic::default() };
+    let topics: Vec<_> = topics.iter().map(|topic| (topic.name.clone(), new(topic.partitions))).collect();
+    let broker = Broker::start_with(config, &topics, Box::new(announce)).map_err(|e| Failure::failed(e.to_string()))?;
     for address in broker.addresses() {
         say(&format!("Broker Listening on {address}"));
-    }
-    for topic in topics {
-        let new = broker::NewTopic { partitions: topic.partitions, ..broker::NewTopic::default() };
-        if broker.core().topic(topic.name.as_str()).is_none()
-            && let Err(error) = broker.core().create_topic(&topic.name, &new)
-        {
-            return Err(Failure::failed(format!("topic \"{}\" can't be created: {error}", topic.name)));
-        }
     }
     session.interrupts.wait();
     ::log::info!("stopping");
