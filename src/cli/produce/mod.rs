@@ -204,7 +204,7 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
     };
     let produce = ProduceSession {
         topic: &args.topic,
-        may_create: !args.placement.no_create && settings.allow_auto_create_topics,
+        may_create: !args.placement.no_create,
         partition: args.placement.partition.map(PartitionId),
         partition_by,
         delimiter: args.input.delimiter.as_ref().map_or(b"\n", |delimiter| &delimiter.0),

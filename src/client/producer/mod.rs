@@ -386,7 +386,8 @@ fn record_bytes(record: &NewRecord<'_>) -> usize {
 }
 
 fn new_identity(cluster: &mut Cluster) -> Result<Identity, ClientError> {
-    let request = InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..Default::default() };
+    let request =
+        InitProducerIdRequest { transactional_id: None, transaction_timeout_ms: i32::MAX, ..Default::default() };
     let by = Instant::now() + cluster.config().connect_timeout;
     let answer = cluster.with_retries(by, |cluster| {
         let answer = cluster.call(Node::Any, &request)?;
