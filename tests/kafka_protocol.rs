@@ -331,7 +331,7 @@ fn topics_are_named_by_id_where_the_version_says_so() {
 fn naming_a_missing_topic_makes_it_only_where_both_sides_allow_that() {
     let server = Server::start(&[]);
     let mut kafka = KafkaConnection::to(&server);
-    let mut ask = |kafka: &mut KafkaConnection, name: &str, allow| {
+    let ask = |kafka: &mut KafkaConnection, name: &str, allow| {
         let asked = MetadataRequestTopic { name: Some(name.to_owned()), ..Default::default() };
         let topics = Some(vec![asked]);
         let request = MetadataRequest { topics, allow_auto_topic_creation: allow, ..Default::default() };
