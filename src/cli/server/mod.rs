@@ -53,8 +53,8 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
 fn given(flags: &Flags) -> Result<Settings, Failure> {
     let mut given = Settings::broker();
     settings::load_file(&mut given, flags.config.as_deref())?;
-    for (flag, key, value) in flags.settings() {
-        given.set(&key, &value, Origin::Flag).map_err(|e| settings::refused(&format!("{flag}: "), &e))?;
+    for (key, value) in flags.settings() {
+        given.set(&key, &value, Origin::Flag)?;
     }
     Ok(given)
 }
