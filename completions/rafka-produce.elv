@@ -51,8 +51,8 @@ set edit:completion:arg-completer[rafka-produce] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
             cand -V 'Print version'
             cand --version 'Print version'
         }

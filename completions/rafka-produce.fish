@@ -26,5 +26,5 @@ complete -c rafka-produce -l report -d 'Print topic, partition and offset of eac
 complete -c rafka-produce -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-produce -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-produce -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-produce -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-produce -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-produce -s V -l version -d 'Print version'

@@ -163,8 +163,9 @@ fn help_fits_a_terminal_of_80_columns_and_starts_with_examples() {
         for text in [&short, &long] {
             let wide = text.lines().find(|line| line.chars().count() > 80);
             assert_eq!(wide, None, "{name}: a line is too long");
-            let (examples, options) = (text.find("Examples:"), text.find("Options:"));
-            assert!(examples.is_some() && examples < options, "{name}: examples do not come first");
+            let place = |heading: &str| text.find(&format!("\n{heading}:\n"));
+            let options = ["Arguments", "Options", "Help"].into_iter().filter_map(place).min();
+            assert!(place("Examples").is_some() && place("Examples") < options, "{name}: examples do not come first");
         }
         assert!(short.len() <= long.len(), "{name}: -h says more than --help");
     }

@@ -55,7 +55,7 @@ fn man_page(name: &str, command: Command, see_also: &[String]) -> io::Result<Pag
     let examples = command.get_before_help().map(ToString::to_string).unwrap_or_default();
     let end = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let has_subcommands = command.has_subcommands();
-    let man = Man::new(command)
+    let man = Man::new(command.subcommand_help_heading("COMMANDS"))
         .title(name)
         .section("1")
         .date("")

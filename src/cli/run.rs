@@ -9,13 +9,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::args::VerbosityArgs;
 use super::failure::{Exit, Failure};
 use super::interrupts::{FirstSignal, Interrupts};
 use super::logger::{self, LogStyle};
 use super::stderr;
+
+/// Where the flags stand that tell of the program itself.
+const HELP: &str = "Help";
 
 /// A program: its definition and what it does.
 #[derive(Clone, Copy)]
@@ -59,7 +62,20 @@ impl Program {
             .max_term_width(100)
             // The last of several counts, so that an alias with flags can be overruled.
             .args_override_self(true)
+            .disable_help_flag(true)
+            .disable_version_flag(true)
+            .args([help_flag(), version_flag()])
     }
+}
+
+/// As clap's own, but after everything else, and for every command.
+fn help_flag() -> Arg {
+    let help = "Print help: -h the short, --help the whole";
+    Arg::new("help").short('h').long("help").action(ArgAction::Help).help(help).help_heading(HELP).global(true)
+}
+
+fn version_flag() -> Arg {
+    Arg::new("version").short('V').long("version").action(ArgAction::Version).help("Print version").help_heading(HELP)
 }
 
 /// Runs a program on the arguments of this process.
