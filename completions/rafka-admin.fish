@@ -189,9 +189,6 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l records
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l group -d 'Wait for this consumer group' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l lag -d 'until at most N records are between what it has committed and the ends of its partitions' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l timeout -d 'Give up after this time [default: never]' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
-plain\t'TAB-separated lines without a heading'
-json\t'One JSON document'"
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s X -l set -d 'Set any client setting by its Kafka name' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
@@ -201,10 +198,6 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l no-prog
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l from -d 'Start at this offset' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s c -l count -d 'Stop after so many' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s X -l set -d 'Set any client setting by its Kafka name' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
 json\t'One JSON document'"
@@ -213,10 +206,6 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment"
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l no-progress -d 'Show no progress, even on a terminal'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s h -l help -d 'Print help: -h the short, --help the whole'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s X -l set -d 'Set any client setting by its Kafka name' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
 json\t'One JSON document'"

@@ -221,6 +221,29 @@ fn pages_tell_nothing_of_the_machine_that_made_them() {
     }
 }
 
+/// Completion in a real bash, which every machine that tests this has: commands, and the flags of a command.
+#[cfg(unix)]
+#[test]
+fn bash_completes_commands_and_their_flags() {
+    let complete = |words: &[&str]| {
+        let (last, before) = words.split_last().expect("words");
+        let script = format!(
+            "source completions/rafka-admin.bash; COMP_WORDS=({}); COMP_CWORD={}; _rafka__admin rafka-admin '{last}' '{}'; \
+             echo \"${{COMPREPLY[*]}}\"",
+            words.join(" "),
+            words.len() - 1,
+            before.last().expect("the program"),
+        );
+        let ran = Process::new("bash").args(["-c", &script]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        String::from_utf8(ran.expect("bash starts").stdout).expect("text").trim_end().to_owned()
+    };
+    assert_eq!(complete(&["rafka-admin", "ver"]), "verify-log");
+    assert_eq!(complete(&["rafka-admin", "inspect-segment", "--f"]), "--from");
+    assert_eq!(complete(&["rafka-admin", "list-topics", "--boot"]), "--bootstrap");
+    assert_eq!(complete(&["rafka-admin", "verify-log", "--boot"]), "", "it needs no broker");
+    assert_eq!(complete(&["rafka-admin", "list-topics", "--output", "pl"]), "plain");
+}
+
 /// The real programs: version on standard output, usage errors on standard error with exit code 2 and a hint.
 #[test]
 fn every_program_tells_its_version_and_refuses_nonsense() {
