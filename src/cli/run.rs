@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::ffi::OsString;
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,9 +14,18 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::args::VerbosityArgs;
 use super::failure::{Exit, Failure};
-use super::interrupts::{FirstSignal, Interrupts};
+use super::interrupts::Interrupts;
 use super::logger::{self, LogStyle};
 use super::stderr;
+
+/// What the first Ctrl-C or SIGTERM does; the second always ends the program at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstSignal {
+    /// Asks the program to finish what is in flight.
+    Asks,
+    /// Ends it: nothing is in flight that could be finished. Exit 130.
+    Ends,
+}
 
 /// Where the flags stand that tell of the program itself.
 const HELP: &str = "Help";
@@ -105,9 +115,20 @@ fn run_on(program: &Program, args: impl Iterator<Item = OsString>) -> Result<(),
         program.log_style,
         logger::level(program.log_style, verbosity.quiet, verbosity.verbose),
     );
-    let interrupts = Interrupts::install(program.first_signal)
+    let interrupts = listen_for_signals(program.first_signal)
         .map_err(|e| Failure::failed(format!("can't listen for signals: {e}")))?;
     (program.run)(&matches, &Session { program: program.name, interrupts, verbosity })
+}
+
+fn listen_for_signals(first: FirstSignal) -> io::Result<Interrupts> {
+    let interrupts = Interrupts::install()?;
+    if first == FirstSignal::Ends {
+        interrupts.on_first(|| {
+            stderr::clear_bar();
+            std::process::exit(Exit::Interrupted as i32);
+        })?;
+    }
+    Ok(interrupts)
 }
 
 /// The program, or the command of it, that the person was writing: the one whose help is of use.
