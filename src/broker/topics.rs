@@ -285,7 +285,8 @@ impl Core {
             disk.sync_dir(&self.data().topic_path(topic))?;
             disk.sync_dir(self.data().path())
         };
-        make().map_err(|source| TopicError::Disk { what: format!("making the directories of topic \"{topic}\""), source })
+        make()
+            .map_err(|source| TopicError::Disk { what: format!("making the directories of topic \"{topic}\""), source })
     }
 
     /// Opens every partition of a topic that was decided.
