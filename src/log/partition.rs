@@ -78,6 +78,8 @@ pub(super) struct Sealed {
 impl Sealed {
     /// Queues a segment, in bounded memory.
     pub fn queue(sealed: &mut Vec<Sealed>, segment: Arc<Segment>, state: &LogState) {
+        // After a cut the same segment may be sealed again at the same offset.
+        while sealed.pop_if(|last| last.next_offset >= state.next_offset).is_some() {}
         sealed.push(Sealed { segment, next_offset: state.next_offset, state: Some(state.encode()) });
         if let Some(old) = sealed.len().checked_sub(1 + STATES_PENDING) {
             sealed[old].state = None;

@@ -56,7 +56,8 @@ pub(super) fn recover(
         .collect();
     let log_start = start.log_start.max(state.as_ref().map_or(Offset::ZERO, |state| state.log_start));
     drop_below(&mut segments, log_start, report);
-    let hole_below = if start.clean { Offset(i64::MAX) } else { known_end };
+    // Without a state nothing says how much was safe; after a clean stop everything was.
+    let hole_below = if start.clean && state.is_none() { Offset(i64::MAX) } else { known_end };
     let mut walk = Walk::new(files, settings, start.log_start, hole_below, now, report);
     let mut begin = match &state {
         Some(state) => resume(&segments, state, &mut walk)?,
@@ -87,7 +88,7 @@ pub(super) fn recover(
     let mut recovered = Assembly { files, settings, found, log_start, next, segments, whole, now };
     recovered.sweep(state.as_ref(), report);
     let left = Left { producers, epochs, touched, sealed, scanned: scanned_bytes > 0 };
-    Ok(recovered.assemble(left, &begin, known_end))
+    Ok(recovered.assemble(left, &begin, known_end, start.clean))
 }
 
 /// The newest state file that can be believed. Those that can't be, and newer ones, are removed.
@@ -276,7 +277,7 @@ impl Assembly<'_> {
         self.found.states.retain(|offset| serves(offset) || files.remove(*offset, Kind::Producers).is_err());
     }
 
-    fn assemble(self, left: Left, begin: &Begin, known_end: Offset) -> Recovered {
+    fn assemble(self, left: Left, begin: &Begin, known_end: Offset, clean: bool) -> Recovered {
         let Left { mut producers, mut epochs, mut touched, sealed, scanned } = left;
         let before = epochs.clone();
         epochs.cut_end(self.next);
@@ -311,7 +312,8 @@ impl Assembly<'_> {
             epochs_unsaved: epochs != before,
             epochs,
             unsynced: touched,
-            names_made: u64::from(scanned),
+            // Nor may the names be, which only a clean stop has synced.
+            names_made: u64::from(scanned || !clean),
             names_synced: 0,
             sealed,
             states: self.found.states,

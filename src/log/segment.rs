@@ -88,6 +88,8 @@ pub(super) struct Segment {
     abandoned: AtomicBool,
     /// The file was cut short, and that is not synced yet.
     shortened: AtomicBool,
+    /// The disk refused to cut the file short: something lies behind the end.
+    ragged: AtomicBool,
 }
 
 impl Segment {
@@ -106,6 +108,7 @@ impl Segment {
             held: Mutex::new(None),
             abandoned: AtomicBool::new(false),
             shortened: AtomicBool::new(false),
+            ragged: AtomicBool::new(false),
         }
     }
 
@@ -233,6 +236,7 @@ impl Segment {
 
     /// Brings the index files up to date, as after a clean stop.
     pub fn write_indexes(&self) -> io::Result<()> {
+        self.tidy();
         self.index.write_out(None)?;
         self.time_index.write_out(self.due_time_entry(&self.growth()))
     }
@@ -263,6 +267,11 @@ impl Segment {
         let time_found = self.time_index.file_bytes()?;
         Ok(self.index.file_bytes()? == u64::from(summary.index_entries) * OffsetEntry::BYTES as u64
             && (time_found == time_bytes || time_found == closing))
+    }
+
+    /// Whether there is anything in the index files, right or wrong.
+    pub fn has_index_files(&self) -> io::Result<bool> {
+        Ok(self.index.file_bytes()? > 0 || self.time_index.file_bytes()? > 0)
     }
 
     /// Takes sizes and indexes from a summary, for a segment that ends or goes on there. False if the index files
@@ -332,7 +341,17 @@ impl Segment {
     pub fn cut(&self, bytes: u64) -> io::Result<()> {
         self.bytes.store(bytes, Ordering::Release);
         self.shortened.store(true, Ordering::Release);
-        self.hold_for_writing()?.set_len(bytes)
+        let cut = self.hold_for_writing().and_then(|file| file.set_len(bytes));
+        self.ragged.store(cut.is_err(), Ordering::Release);
+        cut
+    }
+
+    /// Tries again to cut off what a failed write left. In vain is no harm: the end is known, here and to the next
+    /// start.
+    pub fn tidy(&self) {
+        if self.ragged.load(Ordering::Acquire) {
+            let _ = self.cut(self.bytes());
+        }
     }
 
     /// Removes the files. Who has them open can go on reading.
