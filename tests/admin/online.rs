@@ -47,6 +47,7 @@ fn offsets_are_found_by_place_and_by_time() {
     served.say(&["CREATE Payments 2", "PRODUCE Payments/1 k a", "PRODUCE Payments/1 k b", "PRODUCE Payments/1 k c"]);
     let list = |args: &[&str]| served.admin(&[&["list-offsets", "Payments"], args].concat()).succeeded();
     assert_eq!(list(&[]), "Payments\t0\t0\t0\nPayments\t1\t0\t3\n");
+    assert_eq!(list(&["Payments"]), list(&[]), "named twice is asked once");
     assert_eq!(list(&["--at", "-2"]), "Payments\t0\t0\t\nPayments\t1\t1\t\n");
     assert_eq!(list(&["--at", "latest"]), "Payments\t0\t0\t\nPayments\t1\t3\t\n");
     let hour_ago = served.admin(&["list-offsets", "Payments", "--at", "@-1h", "--output", "json"]).json();
