@@ -1,1 +1,7 @@
-fn main() {}
+//! Looks after topics, offsets, settings and log files.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rafka::cli::run(&rafka::cli::admin::PROGRAM)
+}

@@ -1,1 +1,40 @@
-//! (skeleton)
+//! The broker: topics and partitions, committed offsets, and one handler file per API.
+//!
+//! ```text
+//! core          what all handlers share                 api/        Kafka's requests, a file each
+//! data_dir      the data directory as a whole           text/       the text protocol's commands
+//! catalogue/    what must be agreed, as commands        offsets/    what __consumer_offsets holds
+//! topics        which topics there are                  commits     committing, and reading commits back
+//! partition     a log and how far it is safe to read    flusher     group commit
+//! waiting       who waits, and how they are woken       housekeeping  what is due by and by
+//! ```
+//!
+//! What always holds: a handler never blocks (it answers, or returns what it waits for); time is handed in; nothing
+//! here knows a socket. Text and Kafka meet in [`Partition::append`] and `PartitionLog::read`.
+
+mod answer;
+mod api;
+mod caller;
+mod catalogue;
+mod commits;
+mod core;
+mod data_dir;
+mod flusher;
+mod housekeeping;
+mod offsets;
+mod partition;
+mod settings;
+mod text;
+mod topics;
+mod waiting;
+
+pub use self::core::{Core, Event, OpenError};
+pub use answer::{Answer, Pending, Reply};
+pub use api::answer;
+pub use caller::{Caller, ListenerName, Operation, Resource, authorize};
+pub use data_dir::is_in_use;
+pub use housekeeping::{Chore, run as keep_house};
+pub use partition::Partition;
+pub use text::{TextSession, TextStep};
+pub use topics::{NewTopic, Topic, TopicError};
+pub use waiting::{Subscription, WaitList, Waker};

@@ -1,1 +1,204 @@
-//! (skeleton)
+//! Sockets and threads around the broker: the only room that waits.
+//!
+//! One thread accepts per listener, one serves each connection in both directions, one keeps house, one flushes what
+//! nobody waits for. Everything that may take time is either a socket's or a file's own call on the thread that wants
+//! it, or a wait for a wake-up in [`waker`].
+
+mod connection;
+mod input;
+mod kafka;
+mod listener;
+mod output;
+mod text;
+mod waker;
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use self::listener::{Acceptor, Connections};
+use self::waker::ConnectionWaker;
+use crate::base::{Clock, SystemClock, TopicName};
+use crate::broker::{Core, Event, ListenerName, NewTopic, OpenError, TopicError, Waker, keep_house};
+use crate::config::{BrokerConfig, Listener};
+use crate::log::{Disk, RealDisk};
+
+/// How long a stop waits for what is under way.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// The stack of a connection's thread. Untouched pages cost nothing.
+const CONNECTION_STACK_BYTES: usize = 256 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    #[error("can't listen on {address}: {source}{}", advice(source))]
+    Listen { address: String, source: io::Error },
+    #[error("topic \"{topic}\" can't be created: {source}")]
+    Topic { topic: TopicName, source: TopicError },
+    #[error("the broker's threads can't be started: {0}")]
+    Threads(io::Error),
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program has that port. Stop it, or choose another with --listen",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 are the administrator's. Choose another with --listen",
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
+        _ => "",
+    }
+}
+
+/// A broker that runs inside this process.
+pub struct Broker {
+    core: Arc<Core>,
+    connections: Arc<Connections>,
+    acceptors: Vec<(Arc<ConnectionWaker>, JoinHandle<()>)>,
+    workers: Vec<JoinHandle<()>>,
+    addresses: Vec<SocketAddr>,
+    stopped: bool,
+}
+
+impl Broker {
+    /// Starts a broker with the machine's disk and clock, and nobody who listens to its events.
+    pub fn start(config: BrokerConfig) -> Result<Broker, StartError> {
+        Broker::start_with(config, &[], Box::new(|_| {}))
+    }
+
+    /// Starts a broker that has these topics before anybody can ask for them. `listener` hears of each event on the
+    /// thread where it happens.
+    pub fn start_with(
+        config: BrokerConfig,
+        topics: &[(TopicName, NewTopic)],
+        listener: Box<dyn Fn(&Event) + Send + Sync>,
+    ) -> Result<Broker, StartError> {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        raise_open_file_limit();
+        // The ports first: a broker that can't be reached should not touch the data.
+        let sockets = listen(&config)?;
+        let text = config.text.enabled;
+        let (core, work) = Core::open(config, disk, clock, listener)?;
+        for (name, new) in topics {
+            if core.topic(name.as_str()).is_none() {
+                core.create_topic(name, new).map_err(|source| StartError::Topic { topic: name.clone(), source })?;
+            }
+        }
+        let connections = Connections::new();
+        let mut broker = Broker {
+            core,
+            connections,
+            acceptors: Vec::new(),
+            workers: Vec::new(),
+            addresses: Vec::new(),
+            stopped: false,
+        };
+        let housekeeper = Arc::clone(&broker.core);
+        broker.spawn("rafka-house", move || keep_house(&housekeeper, &work))?;
+        let flusher = Arc::clone(&broker.core);
+        broker.spawn("rafka-flush", move || flusher.flusher().run_in_background())?;
+        for (listener, socket) in sockets {
+            broker.accept(listener, socket, text)?;
+        }
+        Ok(broker)
+    }
+
+    /// Where it listens, in the order of the listeners; with the real port where 0 was asked for.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Stops: accepts no more, answers what was accepted, flushes and closes everything. The next start needs no
+    /// recovery if this returns `Ok`.
+    pub fn stop(mut self) -> Result<(), String> {
+        self.stop_now()
+    }
+
+    fn stop_now(&mut self) -> Result<(), String> {
+        if std::mem::replace(&mut self.stopped, true) {
+            return Ok(());
+        }
+        self.core.begin_stop();
+        for (waker, thread) in self.acceptors.drain(..) {
+            waker.wake();
+            let _ = thread.join();
+        }
+        let all_left = self.connections.finish(Instant::now() + STOP_WITHIN);
+        if !all_left {
+            ::log::warn!("some connections did not end within {} s and were cut", STOP_WITHIN.as_secs());
+        }
+        self.core.stop_chores();
+        for worker in self.workers.drain(..) {
+            let _ = worker.join();
+        }
+        self.core.close()
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(StartError::Threads)?;
+        self.workers.push(thread);
+        Ok(())
+    }
+
+    fn accept(&mut self, listener: Arc<ListenerName>, socket: TcpListener, text: bool) -> Result<(), StartError> {
+        let failed = |source| StartError::Listen { address: listener.name.clone(), source };
+        self.addresses.push(socket.local_addr().map_err(failed)?);
+        let name = format!("rafka-{}", listener.name.to_lowercase());
+        let waker = Arc::new(ConnectionWaker::default());
+        let acceptor = Acceptor {
+            core: Arc::clone(&self.core),
+            connections: Arc::clone(&self.connections),
+            listener,
+            socket,
+            waker: Arc::clone(&waker),
+            text,
+        };
+        let thread =
+            std::thread::Builder::new().name(name).spawn(move || acceptor.run()).map_err(StartError::Threads)?;
+        self.acceptors.push((waker, thread));
+        Ok(())
+    }
+}
+
+impl Drop for Broker {
+    /// A broker that goes out of scope stops as cleanly as one that is told to.
+    fn drop(&mut self) {
+        if let Err(error) = self.stop_now() {
+            ::log::error!("{error}");
+        }
+    }
+}
+
+fn listen(config: &BrokerConfig) -> Result<Vec<(Arc<ListenerName>, TcpListener)>, StartError> {
+    let bind = |listener: &Listener| {
+        let socket = TcpListener::bind((listener.host.as_str(), listener.port))
+            .map_err(|source| StartError::Listen { address: listener.address(), source })?;
+        let advertised = config.advertised.iter().find(|advertised| advertised.name == listener.name);
+        let advertised = advertised.map(|to| (to.host.clone(), to.port));
+        Ok((Arc::new(ListenerName { name: listener.name.clone(), advertised }), socket))
+    };
+    config.listeners.iter().map(bind).collect()
+}
+
+/// Takes as many open files as this process may have: every connection and every log needs some.
+fn raise_open_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        ::log::debug!("the limit of open files stays at {:?}: {error}", limit.current);
+    }
+}
+
+/// Ends what reads from a connection; what it has received is still answered.
+fn stop_reading(socket: &std::net::TcpStream) {
+    // It may have ended by itself.
+    let _ = socket.shutdown(Shutdown::Read);
+}

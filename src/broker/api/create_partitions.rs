@@ -1,0 +1,59 @@
+//! CreatePartitions: gives topics more partitions (KIP-195).
+
+use super::Context;
+use crate::base::ErrorCode;
+use crate::broker::caller::{Operation, Resource, authorize};
+use crate::broker::topics::{PARTITIONS_PER_TOPIC_MAX, TopicError};
+use crate::protocol::kafka::api::create_partitions::{
+    CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic, CreatePartitionsTopicResult,
+};
+
+pub fn handle(context: Context<'_>, request: CreatePartitionsRequest) -> CreatePartitionsResponse {
+    let results = request.topics.iter().enumerate().map(|(n, asked)| {
+        let twice = request.topics.iter().take(n).any(|before| before.name == asked.name);
+        let outcome = match twice {
+            true => Err(TopicError::Refused {
+                code: ErrorCode::InvalidRequest,
+                sentence: "the topic is named twice in one request".to_owned(),
+            }),
+            false => add(context, asked, request.validate_only),
+        };
+        let (error_code, error_message) = match outcome {
+            Ok(()) => (ErrorCode::None, None),
+            Err(error) => (error.error_code(), Some(error.to_string())),
+        };
+        CreatePartitionsTopicResult { name: asked.name.clone(), error_code: error_code.code(), error_message }
+    });
+    CreatePartitionsResponse { results: results.collect(), ..Default::default() }
+}
+
+fn add(context: Context<'_>, asked: &CreatePartitionsTopic, validate_only: bool) -> Result<(), TopicError> {
+    let refuse = |code, sentence: String| Err(TopicError::Refused { code, sentence });
+    if !authorize(context.caller, Operation::Alter, Resource::Topic(&asked.name)) {
+        return refuse(ErrorCode::TopicAuthorizationFailed, format!("{} may not alter it", context.caller.principal));
+    }
+    let topic = context.core.topic(&asked.name).ok_or_else(|| TopicError::Unknown(asked.name.clone()))?;
+    if topic.name.is_internal() {
+        return refuse(ErrorCode::InvalidTopicException, format!("\"{}\" is the broker's own", topic.name));
+    }
+    let has = topic.partitions.len() as i32;
+    if asked.count <= has || asked.count > PARTITIONS_PER_TOPIC_MAX {
+        let sentence = format!(
+            "topic \"{}\" has {has} partitions; it can get more, up to {PARTITIONS_PER_TOPIC_MAX}, but not {}",
+            topic.name, asked.count
+        );
+        return refuse(ErrorCode::InvalidPartitions, sentence);
+    }
+    if let Some(assignments) = &asked.assignments {
+        let own = context.core.broker_id().0;
+        let fits = assignments.len() as i32 == asked.count - has;
+        if !fits || assignments.iter().any(|assignment| assignment.broker_ids != [own]) {
+            let sentence = format!("an assignment names broker {own} alone for each of the new partitions");
+            return refuse(ErrorCode::InvalidReplicaAssignment, sentence);
+        }
+    }
+    if validate_only {
+        return Ok(());
+    }
+    context.core.add_partitions(&topic.name, asked.count)
+}

@@ -1,0 +1,248 @@
+//! The list of commands as a local file: one line each, checksummed, fsynced before it counts.
+//!
+//! ```text
+//! 5a1b2c3d {"index":7,"term":0,"command":{"CreateTopic":{...}}}
+//! ```
+//!
+//! The first line may be a snapshot of all that came before, so that the file does not grow for ever. A line that
+//! a crash cut short is dropped (it was never answered for); one that was damaged later is reported and left out.
+
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Catalogue, Command, Rejected};
+use crate::log::whole_file;
+use crate::log::{Disk, DiskFile, OpenMode};
+use crate::record::crc32c;
+
+/// Commands behind the snapshot before a new one takes their place.
+const COMMANDS_PER_SNAPSHOT: u64 = 1000;
+
+#[derive(Serialize, Deserialize)]
+struct Entry<'a> {
+    index: u64,
+    term: u64,
+    #[serde(flatten)]
+    what: What<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum What<'a> {
+    Command(std::borrow::Cow<'a, Command>),
+    Snapshot(std::borrow::Cow<'a, Catalogue>),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CommandLogError {
+    #[error("{0}")]
+    Rejected(#[from] Rejected),
+    #[error("{path} can't be written ({source}); the broker's decisions are kept there, so nothing was changed")]
+    Storage { path: String, source: io::Error },
+}
+
+/// The file, and what its commands add up to.
+#[derive(Debug)]
+pub struct CommandLog {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    file: Arc<dyn DiskFile>,
+    catalogue: Catalogue,
+    index: u64,
+    /// Several brokers will count elections here; a single one never holds any.
+    term: u64,
+    end: u64,
+    since_snapshot: u64,
+    /// A write or fsync failed: the file is not touched again, a new one takes its place.
+    suspect: bool,
+}
+
+/// What opening found: the log, and a sentence for each thing that was not as it should be.
+pub struct Opened {
+    pub log: CommandLog,
+    pub findings: Vec<String>,
+}
+
+impl CommandLog {
+    pub fn open(disk: Arc<dyn Disk>, path: &Path) -> io::Result<Opened> {
+        let bytes = match whole_file::read(disk.as_ref(), path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                whole_file::replace(disk.as_ref(), path, b"")?;
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        };
+        let file = disk.open(path, OpenMode::Write)?;
+        let mut log = CommandLog {
+            disk,
+            path: path.to_owned(),
+            file,
+            catalogue: Catalogue::default(),
+            index: 0,
+            term: 0,
+            end: bytes.len() as u64,
+            since_snapshot: 0,
+            suspect: false,
+        };
+        let findings = log.replay(&bytes);
+        // Whatever was left out must not be read again as if it had been decided.
+        log.suspect = !findings.is_empty();
+        Ok(Opened { log, findings })
+    }
+
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Decides: checks the command against all before it, makes it durable, and only then applies it.
+    pub fn decide(&mut self, command: &Command) -> Result<(), CommandLogError> {
+        let mut after = self.catalogue.clone();
+        after.apply(command)?;
+        let storage = |path: &Path, source| CommandLogError::Storage { path: path.display().to_string(), source };
+        if self.suspect || self.since_snapshot >= COMMANDS_PER_SNAPSHOT {
+            self.rewrite().map_err(|e| storage(&self.path, e))?;
+        }
+        let what = What::Command(std::borrow::Cow::Borrowed(command));
+        let line = line(&Entry { index: self.index + 1, term: self.term, what });
+        let written = self.file.write_all_at(self.end, &[IoSlice::new(&line)]).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // Whether the line is on disk nobody knows: the next decision starts a new file without it.
+            self.suspect = true;
+            return Err(storage(&self.path, error));
+        }
+        self.end += line.len() as u64;
+        self.index += 1;
+        self.since_snapshot += 1;
+        self.catalogue = after;
+        Ok(())
+    }
+
+    fn rewrite(&mut self) -> io::Result<()> {
+        let what = What::Snapshot(std::borrow::Cow::Borrowed(&self.catalogue));
+        let bytes = line(&Entry { index: self.index, term: self.term, what });
+        whole_file::replace(self.disk.as_ref(), &self.path, &bytes)?;
+        self.file = self.disk.open(&self.path, OpenMode::Write)?;
+        (self.end, self.since_snapshot, self.suspect) = (bytes.len() as u64, 0, false);
+        Ok(())
+    }
+
+    fn replay(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut findings = Vec::new();
+        let path = self.path.display().to_string();
+        for (number, text) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
+            let Some(entry) = parse(text) else {
+                let what = if text.ends_with(b"\n") { "damaged" } else { "cut short" };
+                findings.push(format!("line {number} of {path} is {what} and was left out"));
+                continue;
+            };
+            (self.index, self.term) = (entry.index, entry.term);
+            match entry.what {
+                What::Snapshot(catalogue) => self.catalogue = catalogue.into_owned(),
+                What::Command(command) => {
+                    self.since_snapshot += 1;
+                    if let Err(rejected) = self.catalogue.apply(&command) {
+                        findings.push(format!("line {number} of {path} does not fit what came before: {rejected}"));
+                    }
+                }
+            }
+        }
+        findings
+    }
+}
+
+fn line(entry: &Entry<'_>) -> Vec<u8> {
+    let json = serde_json::to_string(entry).expect("names, numbers and strings always become JSON");
+    format!("{:08x} {json}\n", crc32c(json.as_bytes())).into_bytes()
+}
+
+fn parse(line: &[u8]) -> Option<Entry<'static>> {
+    let (crc, json) = line.strip_suffix(b"\n")?.split_at_checked(9)?;
+    if crc != format!("{:08x} ", crc32c(json)).as_bytes() {
+        return None;
+    }
+    serde_json::from_slice(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::base::{TopicName, Uuid};
+    use crate::log::RealDisk;
+
+    fn create(name: &str) -> Command {
+        let name = TopicName::new(name).expect("valid");
+        Command::CreateTopic { name, id: Uuid::random(), partitions: 1, settings: BTreeMap::new() }
+    }
+
+    fn open(path: &Path) -> Opened {
+        CommandLog::open(Arc::new(RealDisk), path).expect("opens")
+    }
+
+    fn topics(log: &CommandLog) -> Vec<String> {
+        log.catalogue().topics.keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn decisions_are_there_after_a_restart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("commands");
+        let mut log = open(&path).log;
+        log.decide(&create("a")).expect("new");
+        log.decide(&create("b")).expect("new");
+        assert!(matches!(log.decide(&create("a")), Err(CommandLogError::Rejected(_))));
+        let again = open(&path);
+        assert_eq!(again.log.catalogue(), log.catalogue());
+        assert_eq!(again.log.index, 2);
+        assert!(again.findings.is_empty());
+    }
+
+    #[test]
+    fn a_snapshot_takes_the_place_of_many_commands() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("commands");
+        let mut log = open(&path).log;
+        log.decide(&create("a")).expect("new");
+        log.since_snapshot = COMMANDS_PER_SNAPSHOT;
+        log.decide(&create("b")).expect("new");
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert_eq!(text.lines().count(), 2, "a snapshot and one command: {text}");
+        let again = open(&path).log;
+        assert_eq!(topics(&again), ["a", "b"]);
+        assert_eq!(again.index, 2);
+    }
+
+    #[test]
+    fn a_cut_or_damaged_line_costs_itself_only() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("commands");
+        let mut log = open(&path).log;
+        for name in ["a", "b", "c"] {
+            log.decide(&create(name)).expect("new");
+        }
+        let good = std::fs::read(&path).expect("bytes");
+        for cut in 1..100 {
+            std::fs::write(&path, &good[..good.len() - cut]).expect("written");
+            let opened = open(&path);
+            assert_eq!(topics(&opened.log), ["a", "b"], "cut by {cut}");
+            assert_eq!(opened.findings.len(), 1);
+        }
+        let second_line = good.iter().position(|b| *b == b'\n').expect("lines") + 30;
+        let mut bad = good.clone();
+        bad[second_line] ^= 1;
+        std::fs::write(&path, &bad).expect("written");
+        let mut opened = open(&path);
+        assert_eq!(topics(&opened.log), ["a", "c"]);
+        assert!(opened.findings[0].contains("line 2"), "{:?}", opened.findings);
+        // The next decision leaves a clean file behind.
+        opened.log.decide(&create("d")).expect("new");
+        let healed = open(&path);
+        assert!(healed.findings.is_empty());
+        assert_eq!(topics(&healed.log), ["a", "c", "d"]);
+    }
+}

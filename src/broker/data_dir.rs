@@ -1,0 +1,328 @@
+//! The data directory as a whole: who may use it, which format it has, and what of it is not a topic's.
+//!
+//! ```text
+//! DATA/+rafka/lock          held while a broker runs
+//! DATA/+rafka/format        the format's version
+//! DATA/+rafka/identity      cluster id and broker id
+//! DATA/+rafka/commands      what was decided (catalogue)
+//! DATA/+rafka/checkpoints   recovery points and log starts
+//! DATA/+rafka/stopped       there after a clean stop only
+//! DATA/+rafka/boot          the boot under which the broker last ran
+//! DATA/+deleted/            topics on their way out
+//! DATA/<topic>/partition-<n>/
+//! ```
+//!
+//! No topic name has a '+', so nothing here can be taken for a topic.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{BrokerId, Offset, PartitionId, TopicName, TopicPartition, Uuid};
+use crate::log::Disk;
+use crate::log::whole_file;
+
+/// The format this program reads and writes.
+const FORMAT: u32 = 1;
+
+const OWN: &str = "+rafka";
+const DELETED: &str = "+deleted";
+const PARTITION_PREFIX: &str = "partition-";
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    #[error("data directory {path} can't be used: {source}")]
+    Io { path: String, source: io::Error },
+    #[error("data directory {0} is in use by another broker; stop that one, or give this one another --data-dir")]
+    InUse(String),
+    #[error(
+        "data directory {path} has format {found}; this program knows formats up to {FORMAT}. \
+         Run the newer rafka-server that wrote it"
+    )]
+    Newer { path: String, found: u32 },
+    #[error("data directory {path} belongs to broker {found}, but node.id says {asked}")]
+    OtherBroker { path: String, found: BrokerId, asked: BrokerId },
+}
+
+/// Who this broker is. Written once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Identity {
+    cluster_id: String,
+    broker_id: BrokerId,
+}
+
+/// Where a partition's recovery may begin, and where its log starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub recovery_point: Offset,
+    pub log_start: Offset,
+}
+
+/// How the last run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastStop {
+    /// Everything was flushed and closed.
+    pub clean: bool,
+    /// The machine has not been restarted since: what was written is there, synced or not.
+    pub same_boot: bool,
+}
+
+pub struct DataDir {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    pub cluster_id: String,
+    pub broker_id: BrokerId,
+    pub last_stop: LastStop,
+    /// Held for as long as this lives.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Takes the directory for this process; makes it if it is missing.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        path: &Path,
+        broker_id: BrokerId,
+        cluster_id: Option<&str>,
+    ) -> Result<DataDir, DataDirError> {
+        let shown = || path.display().to_string();
+        let failed = |source| DataDirError::Io { path: shown(), source };
+        let own = path.join(OWN);
+        disk.create_dir(&own).map_err(failed)?;
+        let lock = take_lock(&own.join("lock")).map_err(|e| match e {
+            TryLockError::WouldBlock => DataDirError::InUse(shown()),
+            TryLockError::Error(source) => failed(source),
+        })?;
+        check_format(disk.as_ref(), path)?;
+        let identity = Self::identity(disk.as_ref(), &own, broker_id, cluster_id).map_err(failed)?;
+        if identity.broker_id != broker_id {
+            let found = identity.broker_id;
+            return Err(DataDirError::OtherBroker { path: shown(), found, asked: broker_id });
+        }
+        disk.create_dir(&path.join(DELETED)).map_err(failed)?;
+        let last_stop = Self::note_start(disk.as_ref(), &own).map_err(failed)?;
+        let Identity { cluster_id, broker_id } = identity;
+        Ok(DataDir { disk, path: path.to_owned(), cluster_id, broker_id, last_stop, _lock: lock })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    pub fn commands_path(&self) -> PathBuf {
+        self.own("commands")
+    }
+
+    pub fn partition_path(&self, partition: &TopicPartition) -> PathBuf {
+        self.topic_path(&partition.topic).join(format!("{PARTITION_PREFIX}{}", partition.partition))
+    }
+
+    pub fn topic_path(&self, topic: &TopicName) -> PathBuf {
+        self.path.join(topic.as_str())
+    }
+
+    /// Names in the directory that look like topics, known or not.
+    pub fn topic_directories(&self) -> io::Result<Vec<TopicName>> {
+        let mut names: Vec<_> =
+            self.disk.list(&self.path)?.iter().filter_map(|name| TopicName::new(name).ok()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Takes a deleted topic out of the way in one step; what it held is removed later.
+    pub fn set_aside(&self, topic: &TopicName, id: Uuid) -> io::Result<()> {
+        let from = self.topic_path(topic);
+        match self.disk.rename(&from, &self.path.join(DELETED).join(format!("{topic}.{id}"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.disk.sync_dir(&self.path)
+    }
+
+    /// Removes what was set aside.
+    pub fn empty_deleted(&self) -> io::Result<()> {
+        let deleted = self.path.join(DELETED);
+        for name in self.disk.list(&deleted)? {
+            self.disk.remove_dir_all(&deleted.join(name))?;
+        }
+        Ok(())
+    }
+
+    /// Writes all checkpoints in place of the last ones.
+    pub fn write_checkpoints(&self, checkpoints: &BTreeMap<TopicPartition, Checkpoint>) -> io::Result<()> {
+        let mut text = String::new();
+        for (partition, at) in checkpoints {
+            let TopicPartition { topic, partition } = partition;
+            text.push_str(&format!("{topic} {partition} {} {}\n", at.recovery_point, at.log_start));
+        }
+        whole_file::replace(self.disk.as_ref(), &self.own("checkpoints"), &whole_file::seal(text.into_bytes()))
+    }
+
+    /// The last checkpoints; `None` if they are missing or damaged, which costs time and nothing else.
+    pub fn read_checkpoints(&self) -> Option<BTreeMap<TopicPartition, Checkpoint>> {
+        let sealed = whole_file::read(self.disk.as_ref(), &self.own("checkpoints")).ok()?;
+        let text = std::str::from_utf8(whole_file::unseal(&sealed)?).ok()?;
+        text.lines().map(parse_checkpoint).collect()
+    }
+
+    /// Says that everything is flushed and closed. The last thing a clean stop does.
+    pub fn note_clean_stop(&self) -> io::Result<()> {
+        whole_file::replace(self.disk.as_ref(), &self.own("stopped"), &whole_file::seal(b"clean\n".to_vec()))
+    }
+
+    fn own(&self, name: &str) -> PathBuf {
+        self.path.join(OWN).join(name)
+    }
+
+    fn identity(disk: &dyn Disk, own: &Path, broker_id: BrokerId, cluster_id: Option<&str>) -> io::Result<Identity> {
+        let path = own.join("identity");
+        if let Ok(sealed) = whole_file::read(disk, &path) {
+            let known = whole_file::unseal(&sealed).and_then(|json| serde_json::from_slice(json).ok());
+            if let Some(known) = known {
+                return Ok(known);
+            }
+            ::log::warn!("{} is damaged and is written anew; the cluster id changes", path.display());
+        }
+        let cluster_id = cluster_id.map_or_else(|| Uuid::random().to_string(), ToOwned::to_owned);
+        let identity = Identity { cluster_id, broker_id };
+        let mut json = serde_json::to_vec(&identity).expect("two plain fields always become JSON");
+        json.push(b'\n');
+        whole_file::replace(disk, &path, &whole_file::seal(json))?;
+        Ok(identity)
+    }
+
+    /// Reads how the last run ended, and makes sure that this one, if it is killed, does not look clean.
+    fn note_start(disk: &dyn Disk, own: &Path) -> io::Result<LastStop> {
+        let stopped = own.join("stopped");
+        let clean = whole_file::read(disk, &stopped).is_ok_and(|sealed| whole_file::unseal(&sealed).is_some());
+        match disk.remove(&stopped) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Where there is no boot id, every start counts as one after a power cut.
+        let boot = std::fs::read(BOOT_ID).unwrap_or_default();
+        let boot_path = own.join("boot");
+        let before = whole_file::read(disk, &boot_path).unwrap_or_default();
+        let same_boot = !boot.is_empty() && whole_file::unseal(&before) == Some(boot.as_slice());
+        if !same_boot {
+            whole_file::replace(disk, &boot_path, &whole_file::seal(boot))?;
+        }
+        disk.sync_dir(own)?;
+        Ok(LastStop { clean, same_boot })
+    }
+}
+
+/// Whether a broker runs on this data directory now: for who only looks, and takes nothing.
+pub fn is_in_use(path: &Path) -> bool {
+    let lock = File::open(path.join(OWN).join("lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+fn take_lock(path: &Path) -> Result<File, TryLockError> {
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(TryLockError::Error)?;
+    file.try_lock()?;
+    Ok(file)
+}
+
+fn check_format(disk: &dyn Disk, path: &Path) -> Result<(), DataDirError> {
+    let file = path.join(OWN).join("format");
+    let failed = |source| DataDirError::Io { path: path.display().to_string(), source };
+    match whole_file::read(disk, &file) {
+        Ok(text) => {
+            let found = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+            match found {
+                Some(found) if found > FORMAT => Err(DataDirError::Newer { path: path.display().to_string(), found }),
+                Some(_) => Ok(()),
+                None => {
+                    ::log::warn!("{} is damaged and is written anew", file.display());
+                    whole_file::replace(disk, &file, format!("{FORMAT}\n").as_bytes()).map_err(failed)
+                }
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            whole_file::replace(disk, &file, format!("{FORMAT}\n").as_bytes()).map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn parse_checkpoint(line: &str) -> Option<(TopicPartition, Checkpoint)> {
+    let mut words = line.split(' ');
+    let topic = TopicName::new(words.next()?).ok()?;
+    let partition = PartitionId(words.next()?.parse().ok()?);
+    let recovery_point = Offset(words.next()?.parse().ok()?);
+    let log_start = Offset(words.next()?.parse().ok()?);
+    words.next().is_none().then_some((TopicPartition { topic, partition }, Checkpoint { recovery_point, log_start }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::RealDisk;
+
+    fn open(path: &Path) -> Result<DataDir, DataDirError> {
+        DataDir::open(Arc::new(RealDisk), path, BrokerId(1), None)
+    }
+
+    #[test]
+    fn two_brokers_can_not_share_a_directory() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = open(dir.path()).expect("free");
+        assert!(matches!(open(dir.path()), Err(DataDirError::InUse(_))));
+        drop(first);
+        open(dir.path()).expect("free again");
+    }
+
+    #[test]
+    fn a_newer_format_and_another_broker_are_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(open(dir.path()).expect("free"));
+        let other = DataDir::open(Arc::new(RealDisk), dir.path(), BrokerId(2), None);
+        assert!(matches!(other, Err(DataDirError::OtherBroker { .. })));
+        std::fs::write(dir.path().join("+rafka/format"), "2\n").expect("written");
+        assert!(matches!(open(dir.path()), Err(DataDirError::Newer { found: 2, .. })));
+    }
+
+    #[test]
+    fn identity_stays_and_a_clean_stop_is_noticed_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = open(dir.path()).expect("free");
+        let cluster = first.cluster_id.clone();
+        assert!(!first.last_stop.clean);
+        first.note_clean_stop().expect("written");
+        drop(first);
+        let second = open(dir.path()).expect("free");
+        assert_eq!(second.cluster_id, cluster);
+        assert!(second.last_stop.clean);
+        drop(second);
+        let third = open(dir.path()).expect("free");
+        assert!(!third.last_stop.clean, "the second run never stopped cleanly");
+    }
+
+    #[test]
+    fn checkpoints_are_read_back_or_not_believed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let data = open(dir.path()).expect("free");
+        assert_eq!(data.read_checkpoints(), None);
+        let topic = TopicName::new("t").expect("valid");
+        let partition = TopicPartition { topic, partition: PartitionId(3) };
+        let at = Checkpoint { recovery_point: Offset(10), log_start: Offset(4) };
+        let checkpoints = BTreeMap::from([(partition, at)]);
+        data.write_checkpoints(&checkpoints).expect("written");
+        assert_eq!(data.read_checkpoints(), Some(checkpoints));
+        let path = dir.path().join("+rafka/checkpoints");
+        let mut bytes = std::fs::read(&path).expect("there");
+        bytes[5] ^= 1;
+        std::fs::write(&path, &bytes).expect("written");
+        assert_eq!(data.read_checkpoints(), None);
+    }
+}

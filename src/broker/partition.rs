@@ -1,0 +1,175 @@
+//! A partition as the broker sees it: a log, how far it is safe to read, and who waits for more.
+//!
+//! Visible means safe: under `flush.policy=fsync` the high watermark never passes the flushed end, so nobody reads
+//! what a power cut can take back. Under `os` it follows the log end. It never goes back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+
+use parking_lot::RwLock;
+
+use super::waiting::{Subscription, WaitList, Waker};
+use crate::base::{LeaderEpoch, Now, Offset, TopicPartition, Uuid};
+use crate::log::{AppendError, Appended, FlushPolicy, LogSettings, PartitionLog};
+use crate::record::{BatchRules, ValidBatch};
+
+/// What a topic's settings mean for each of its partitions.
+#[derive(Debug, Clone)]
+pub struct PartitionSettings {
+    pub log: LogSettings,
+    pub rules: BatchRules,
+    pub min_insync_replicas: i32,
+}
+
+/// What an append must wait for before it may be acknowledged with acks=all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promise {
+    /// The high watermark must reach this.
+    pub until: Offset,
+    /// `PartitionLog::cuts` when it was made: a later cut may have taken the records.
+    cuts: u64,
+}
+
+/// How a promise stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Yes,
+    NotYet,
+    /// The disk failed: the records are gone, or the topic was deleted.
+    Never,
+}
+
+pub struct Partition {
+    name: TopicPartition,
+    topic_id: Uuid,
+    log: PartitionLog,
+    leader_epoch: AtomicI32,
+    high_watermark: AtomicI64,
+    settings: RwLock<Arc<PartitionSettings>>,
+    /// Everybody who waits for the high watermark to move.
+    progress: Arc<WaitList>,
+    deleted: AtomicBool,
+    /// In the flusher's queue.
+    pub(super) flush_wanted: AtomicBool,
+}
+
+impl PartitionSettings {
+    /// Acknowledged with acks=all means flushed.
+    pub fn fsync(&self) -> bool {
+        self.log.flush_policy == FlushPolicy::Fsync
+    }
+}
+
+impl Partition {
+    pub fn new(
+        name: TopicPartition,
+        topic_id: Uuid,
+        log: PartitionLog,
+        epoch: LeaderEpoch,
+        settings: Arc<PartitionSettings>,
+    ) -> Partition {
+        let safe = if settings.fsync() { log.flushed_end() } else { log.log_end() };
+        Partition {
+            name,
+            topic_id,
+            leader_epoch: AtomicI32::new(epoch.0),
+            high_watermark: AtomicI64::new(safe.0),
+            log,
+            settings: RwLock::new(settings),
+            progress: WaitList::new(),
+            deleted: AtomicBool::new(false),
+            flush_wanted: AtomicBool::new(false),
+        }
+    }
+
+    pub fn name(&self) -> &TopicPartition {
+        &self.name
+    }
+
+    pub fn topic_id(&self) -> Uuid {
+        self.topic_id
+    }
+
+    pub fn log(&self) -> &PartitionLog {
+        &self.log
+    }
+
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        LeaderEpoch(self.leader_epoch.load(Ordering::Acquire))
+    }
+
+    /// The end of what consumers may read.
+    pub fn high_watermark(&self) -> Offset {
+        Offset(self.high_watermark.load(Ordering::Acquire))
+    }
+
+    /// The end of what a reader of committed transactions may read.
+    pub fn last_stable_offset(&self) -> Offset {
+        self.log.last_stable_offset(self.high_watermark())
+    }
+
+    pub fn settings(&self) -> Arc<PartitionSettings> {
+        Arc::clone(&self.settings.read())
+    }
+
+    pub fn set_settings(&self, settings: Arc<PartitionSettings>) {
+        self.log.set_settings(settings.log.clone());
+        *self.settings.write() = settings;
+    }
+
+    /// Appends one batch: the only way in, for clients, the text protocol and the broker's own records.
+    pub fn append(&self, batch: &ValidBatch<'_>, now: Now) -> Result<Appended, AppendError> {
+        let appended = self.log.append(batch, self.leader_epoch(), now)?;
+        if !self.settings.read().fsync() {
+            self.raise_high_watermark(self.log.log_end());
+        }
+        Ok(appended)
+    }
+
+    /// What acknowledging an append with acks=all has to wait for. A duplicate waits for the first one's sake.
+    pub fn promise(&self, appended: &Appended) -> Promise {
+        Promise { until: appended.last_offset.plus(1), cuts: self.log.cuts() }
+    }
+
+    pub fn kept(&self, promise: &Promise) -> Kept {
+        if self.high_watermark() >= promise.until {
+            Kept::Yes
+        } else if self.log.cuts() != promise.cuts || self.is_deleted() {
+            Kept::Never
+        } else {
+            Kept::NotYet
+        }
+    }
+
+    /// The log was flushed, or failed to be: lets everybody who waits look again.
+    pub fn after_flush(&self) {
+        if self.settings.read().fsync() {
+            self.raise_high_watermark(self.log.flushed_end());
+        }
+        self.progress.wake_all();
+    }
+
+    pub fn subscribe(&self, waker: &Arc<dyn Waker>) -> Subscription {
+        self.progress.subscribe(waker)
+    }
+
+    pub fn wake_all(&self) {
+        self.progress.wake_all();
+    }
+
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    /// The topic is gone; who waits is told.
+    pub fn mark_deleted(&self) {
+        self.deleted.store(true, Ordering::Release);
+        self.progress.wake_all();
+    }
+
+    fn raise_high_watermark(&self, to: Offset) {
+        if self.high_watermark.fetch_max(to.0, Ordering::AcqRel) < to.0 {
+            self.progress.wake_all();
+        }
+    }
+}

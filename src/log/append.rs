@@ -1,0 +1,306 @@
+//! The only way in for a batch: offset, twelve patched bytes, one write.
+//!
+//! A batch is written as it came: a head that carries the new offset and epoch stands on the stack, the rest is the
+//! sender's bytes. What always holds: after an error nothing of the batch is in the log, nor in any state beside it.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use super::bounds::{PROBE_BYTES, PROBE_INTERVAL_MS};
+use super::disk::{DiskFile, OpenMode};
+use super::error::{AppendError, LogError};
+use super::names;
+use super::partition::{Failure, Mark, PartitionLog, Sealed, Writer};
+use super::producers::Marker;
+use super::segment::{Growth, Segment};
+use super::settings::{LogSettings, TimestampType};
+use super::state_file::LogState;
+use super::txn_index::AbortedTxn;
+use crate::base::limits::WRITE_PIECE_BYTES;
+use crate::base::{LeaderEpoch, Now, Offset};
+use crate::record::{BatchHeader, BatchView, ControlKind, HEADER_BYTES, ValidBatch, attributes};
+
+/// Where a batch went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    pub base_offset: Offset,
+    pub last_offset: Offset,
+    /// The time the broker gave it; -1 where the sender's timestamps stand.
+    pub log_append_time: i64,
+    pub log_start: Offset,
+    /// It was in the log already; nothing was written.
+    pub duplicate: bool,
+}
+
+/// Base offset, length, leader epoch: what the broker assigns lies in these bytes, and none of it in the CRC.
+const PATCHED_BYTES: usize = 16;
+
+impl PartitionLog {
+    /// Appends a batch and gives it its offsets. It is in the log, and readers may see it up to wherever the
+    /// caller lets them; it is not flushed.
+    pub fn append(&self, batch: &ValidBatch<'_>, epoch: LeaderEpoch, now: Now) -> Result<Appended, AppendError> {
+        let marker = match batch.header.is_control() {
+            true => read_marker(batch)?,
+            false => None,
+        };
+        let mut writer = self.writer.lock();
+        let writer = &mut *writer;
+        check_limits(batch, &writer.settings, now)?;
+        if batch.header.has_producer_id()
+            && let Some(repeated) = writer.producers.check(&batch.header, marker.as_ref())?
+        {
+            return Ok(Appended {
+                base_offset: repeated.first_offset(),
+                last_offset: repeated.last_offset,
+                log_append_time: repeated.timestamp,
+                log_start: self.log_start(),
+                duplicate: true,
+            });
+        }
+        let stored = stored_header(batch, writer, epoch, now)?;
+        self.heal(writer, now)?;
+        let segment = self.segment_for(writer, &stored, now).map_err(|error| self.failed(writer, error))?;
+        let position = segment.bytes();
+        self.write(writer, &segment, position, batch, &stored)?;
+        segment.note(&stored, position);
+        self.enter(writer, &segment, &stored, marker.as_ref(), now);
+        let mut shown = self.shown.write();
+        shown.end = Mark {
+            offset: writer.next_offset,
+            segment: Some(segment.base),
+            position: segment.bytes(),
+            total: shown.end.total + batch.bytes.len() as u64,
+        };
+        shown.recent.push(stored.base_offset, position);
+        Ok(Appended {
+            base_offset: stored.base_offset,
+            last_offset: stored.last_offset(),
+            log_append_time: if stored.has_log_append_time() { stored.max_timestamp } else { -1 },
+            log_start: shown.log_start,
+            duplicate: false,
+        })
+    }
+
+    /// The batch is in the file: everything that is kept beside it learns of it.
+    fn enter(&self, writer: &mut Writer, segment: &Segment, stored: &BatchHeader, marker: Option<&Marker>, now: Now) {
+        writer.next_offset = stored.next_offset();
+        writer.epochs_unsaved |= writer.epochs.assign(stored.leader_epoch, stored.base_offset);
+        if !stored.has_producer_id() {
+            return;
+        }
+        let Some(ended) = writer.producers.record(stored, marker, now.wall_ms).filter(|ended| ended.aborted) else {
+            return;
+        };
+        let aborted = AbortedTxn {
+            producer_id: stored.producer_id,
+            first_offset: ended.first,
+            last_offset: ended.marker,
+            last_stable_offset: ended.stable,
+        };
+        if let Err(error) = segment.note_abort(&aborted) {
+            // The batch is in the log, its marker holds. Readers of committed data would miss the abort until the
+            // index is whole again, which the next start sees to, as the index is shorter than it should be.
+            ::log::error!("{}: an aborted transaction could not be indexed: {error}", segment.log_path().display());
+        }
+    }
+
+    fn write(
+        &self,
+        writer: &mut Writer,
+        segment: &Segment,
+        position: u64,
+        batch: &ValidBatch<'_>,
+        stored: &BatchHeader,
+    ) -> Result<(), AppendError> {
+        let head = stored.encode();
+        // Under LogAppendTime the timestamp, an attribute and the CRC change as well: all the header.
+        let patched = if stored.crc == batch.header.crc { PATCHED_BYTES } else { HEADER_BYTES };
+        let written = segment
+            .hold_for_writing()
+            .and_then(|file| write_in_pieces(&*file, position, &head[..patched], &batch.bytes[patched..]));
+        let Err(source) = written else { return Ok(()) };
+        let error = LogError::Io { doing: "append to", path: segment.log_path(), source };
+        if let Err(second) = segment.cut(position) {
+            ::log::error!(
+                "{}: can't take back a write that failed ({second}); the segment ends at byte {position}",
+                segment.log_path().display()
+            );
+            writer.must_roll = true;
+        }
+        Err(self.failed(writer, error).into())
+    }
+
+    /// Remembers that the disk failed.
+    pub(super) fn failed(&self, writer: &mut Writer, error: LogError) -> LogError {
+        ::log::error!("{error}");
+        writer.failure.get_or_insert_with(|| Failure { reason: error.to_string(), probe_at_ms: None });
+        error
+    }
+
+    /// After a failure: finds out whether the disk works again, now and then.
+    fn heal(&self, writer: &mut Writer, now: Now) -> Result<(), LogError> {
+        let Some(failure) = &mut writer.failure else { return Ok(()) };
+        let refused = |reason: &str| LogError::Failed { dir: self.files.dir.clone(), reason: reason.to_owned() };
+        if failure.probe_at_ms.is_some_and(|at| now.mono_ms < at) {
+            return Err(refused(&failure.reason));
+        }
+        if let Err(error) = self.probe() {
+            failure.probe_at_ms = Some(now.mono_ms + PROBE_INTERVAL_MS);
+            failure.reason = format!("a probe write failed: {error}");
+            return Err(refused(&failure.reason));
+        }
+        ::log::info!("{}: the disk works again", self.files.dir.display());
+        writer.failure = None;
+        Ok(())
+    }
+
+    fn probe(&self) -> io::Result<()> {
+        let path = self.files.dir.join(names::PROBE);
+        let file = self.files.disk.open(&path, OpenMode::Replace)?;
+        let tried = file.write_all_at(0, &[IoSlice::new(&[0xa5; PROBE_BYTES])]).and_then(|()| file.sync_data());
+        let removed = self.files.disk.remove(&path);
+        tried.and(removed)
+    }
+
+    /// The segment that takes the batch; a new one if the active one is full, too old, or not to be trusted.
+    fn segment_for(&self, writer: &mut Writer, stored: &BatchHeader, now: Now) -> Result<Arc<Segment>, LogError> {
+        let active = self.shown.read().active().cloned();
+        match active {
+            Some(active) if !writer.must_roll && !is_full(&active, stored, &writer.settings, now) => Ok(active),
+            _ => self.roll(writer, now),
+        }
+    }
+
+    /// Seals the active segment and begins a new one at the log end.
+    pub(super) fn roll(&self, writer: &mut Writer, now: Now) -> Result<Arc<Segment>, LogError> {
+        let active = self.shown.read().active().cloned();
+        let base = writer.next_offset;
+        if let Some(active) = &active
+            && active.base < base
+        {
+            active.seal().map_err(LogError::io("write the indexes of", active.log_path()))?;
+        }
+        let growth = Growth::new(base, now.wall_ms, writer.settings.index_interval_bytes);
+        let segment = Segment::create(&self.files, base, growth)
+            .map_err(LogError::io("create", self.files.path(base, names::Kind::Log)))?;
+        let segment = Arc::new(segment);
+        writer.names_made += 1;
+        writer.must_roll = false;
+        if let Some(active) = active.filter(|active| active.base < base) {
+            let state = self.state(writer, Some(&active));
+            Sealed::queue(&mut writer.sealed, Arc::clone(&active), &state);
+            if !active.is_abandoned() {
+                writer.unsynced.push(active);
+            }
+        }
+        let mut shown = self.shown.write();
+        // A segment that failed before it held anything makes room for its successor of the same name.
+        shown.segments.retain(|segment| segment.base < base);
+        shown.segments.push(Arc::clone(&segment));
+        shown.recent.clear();
+        Ok(segment)
+    }
+
+    /// What a state file for this moment says.
+    pub(super) fn state(&self, writer: &Writer, segment: Option<&Arc<Segment>>) -> LogState {
+        LogState {
+            next_offset: writer.next_offset,
+            log_start: self.log_start(),
+            leader_epoch: writer.epochs.latest().unwrap_or(LeaderEpoch(-1)),
+            segment: segment.map(|segment| segment.summary()),
+            producers: writer.producers.clone(),
+        }
+    }
+}
+
+fn check_limits(batch: &ValidBatch<'_>, settings: &LogSettings, now: Now) -> Result<(), AppendError> {
+    let bytes = batch.bytes.len();
+    if bytes as u64 > settings.segment_bytes {
+        return Err(AppendError::LargerThanSegment { bytes, max: settings.segment_bytes });
+    }
+    if settings.timestamp_type == TimestampType::LogAppendTime || batch.header.is_control() {
+        return Ok(());
+    }
+    let now_ms = now.wall_ms;
+    let (oldest, newest) = (batch.header.base_timestamp, batch.header.max_timestamp);
+    // -1 is Kafka's "no timestamp".
+    if newest >= 0 && newest.saturating_sub(now_ms) > settings.timestamp_after_max_ms {
+        let limit_ms = settings.timestamp_after_max_ms;
+        return Err(AppendError::Timestamp { timestamp: newest, now_ms, direction: "after", limit_ms });
+    }
+    if oldest >= 0 && now_ms.saturating_sub(oldest) > settings.timestamp_before_max_ms {
+        let limit_ms = settings.timestamp_before_max_ms;
+        return Err(AppendError::Timestamp { timestamp: oldest, now_ms, direction: "before", limit_ms });
+    }
+    Ok(())
+}
+
+/// The header as it will lie on disk.
+fn stored_header(
+    batch: &ValidBatch<'_>,
+    writer: &Writer,
+    epoch: LeaderEpoch,
+    now: Now,
+) -> Result<BatchHeader, AppendError> {
+    let mut stored = BatchHeader { base_offset: writer.next_offset, leader_epoch: epoch, ..batch.header };
+    if stored.last_offset().0 == i64::MAX {
+        return Err(AppendError::OffsetsUsedUp);
+    }
+    if writer.settings.timestamp_type == TimestampType::LogAppendTime {
+        stored.attributes |= attributes::LOG_APPEND_TIME;
+        stored.max_timestamp = now.wall_ms;
+        stored.crc = stored.crc_with(&batch.bytes[HEADER_BYTES..]);
+    }
+    Ok(stored)
+}
+
+/// Kafka's LogSegment.shouldRoll.
+fn is_full(active: &Segment, stored: &BatchHeader, settings: &LogSettings, now: Now) -> bool {
+    let bytes = active.bytes();
+    if bytes == 0 {
+        return false;
+    }
+    let growth = active.growth();
+    let waited_ms = match growth.first_timestamp {
+        first if first >= 0 => stored.max_timestamp.saturating_sub(first),
+        _ => now.wall_ms.saturating_sub(growth.created_ms),
+    };
+    let jitter_ms = match settings.segment_jitter_ms.min(settings.segment_ms) {
+        most if most > 0 => active.base.0.wrapping_mul(0x9e37_79b9).rem_euclid(most),
+        _ => 0,
+    };
+    bytes + stored.total_bytes() as u64 > settings.segment_bytes
+        || waited_ms > settings.segment_ms - jitter_ms
+        || active.index.len() as u64 >= settings.segment_index_bytes / 8
+        || active.time_index.len() as u64 + 1 >= settings.segment_index_bytes / 12
+        || stored.last_offset().since(active.base) > i64::from(i32::MAX)
+}
+
+/// A control batch's end-of-transaction marker; none for control records of another kind.
+pub(super) fn read_marker(batch: &ValidBatch<'_>) -> Result<Option<Marker>, AppendError> {
+    marker_of(&BatchView { header: batch.header, bytes: batch.bytes }).map_err(AppendError::Marker)
+}
+
+pub(super) fn marker_of(batch: &BatchView<'_>) -> Result<Option<Marker>, crate::record::BatchError> {
+    let records = batch.records(batch.bytes.len())?;
+    let Some(record) = records.iter().next().transpose()? else { return Ok(None) };
+    let commits = match record.key.and_then(ControlKind::from_key) {
+        Some(ControlKind::Commit) => true,
+        Some(ControlKind::Abort) => false,
+        _ => return Ok(None),
+    };
+    // Version, then the epoch of the coordinator that decided.
+    let epoch = record.value.and_then(|value| value.get(2..6)?.first_chunk().copied());
+    Ok(Some(Marker { commits, coordinator_epoch: epoch.map_or(-1, i32::from_be_bytes) }))
+}
+
+fn write_in_pieces(file: &dyn DiskFile, position: u64, head: &[u8], rest: &[u8]) -> io::Result<()> {
+    let (first, rest) = rest.split_at(rest.len().min(WRITE_PIECE_BYTES - head.len()));
+    file.write_all_at(position, &[IoSlice::new(head), IoSlice::new(first)])?;
+    let mut position = position + (head.len() + first.len()) as u64;
+    for piece in rest.chunks(WRITE_PIECE_BYTES) {
+        file.write_all_at(position, &[IoSlice::new(piece)])?;
+        position += piece.len() as u64;
+    }
+    Ok(())
+}

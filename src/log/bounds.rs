@@ -1,0 +1,34 @@
+//! Every bound of the log room that is not a setting.
+
+/// Index entries kept in memory before they are written to their file together.
+pub const INDEX_ENTRIES_PENDING: usize = 64;
+
+/// Batches at the end of a log whose places are remembered, so that who follows it needs no index.
+pub const RECENT_BATCHES: usize = 32;
+
+/// Read at once when headers are hopped through to find an offset.
+pub const SEEK_WINDOW_BYTES: usize = 4 * 1024;
+
+/// Read at once when batches are verified one after the other.
+pub const SCAN_WINDOW_BYTES: usize = 128 * 1024;
+
+/// Places in a segment known to be good; when there are more, the shortest is forgotten (and verified again).
+pub const VERIFIED_RANGES: usize = 16;
+
+/// Damaged places remembered per segment; further ones are found again when they are met.
+pub const HOLES_REMEMBERED: usize = 256;
+
+/// After a failed write or fsync the disk is tried again at most this often.
+pub const PROBE_INTERVAL_MS: i64 = 500;
+
+/// What the probe writes.
+pub const PROBE_BYTES: usize = 4096;
+
+/// States of sealed segments that wait for the next checkpoint; more are dropped, they only save work.
+pub const STATES_PENDING: usize = 8;
+
+/// More dirty logs than this are flushed by one `syncfs`.
+pub const FLUSH_SINGLY_MAX: usize = 4;
+
+/// Files open for reading, where nobody gave a pool with a better number.
+pub const POOL_FILES_DEFAULT: usize = 64;

@@ -1,0 +1,218 @@
+//! A file of fixed-size entries that only grows: what the offset index and the time index have in common.
+//!
+//! New entries wait in memory and are written some dozens at a time; searches go through the file by positional
+//! reads, so memory stays the same whatever the size of the data. What always holds: entries in memory follow those
+//! on file, `on_file` entries of the file are valid, and whatever stands behind them is nobody's business.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::bounds::INDEX_ENTRIES_PENDING;
+use super::disk::{DiskFile, OpenMode};
+use super::file_pool::FileId;
+use super::files::Files;
+use super::names::Kind;
+use crate::base::Offset;
+
+pub(super) trait Entry: Copy + PartialEq + std::fmt::Debug + Send + 'static {
+    const BYTES: usize;
+    const KIND: Kind;
+
+    fn encode(&self, out: &mut Vec<u8>);
+
+    /// `bytes` has exactly `BYTES` bytes.
+    fn decode(bytes: &[u8]) -> Self;
+}
+
+/// Entries around a searched place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Around<E> {
+    /// The last entry for which the search said "not yet there".
+    pub below: Option<E>,
+    /// The entry behind it.
+    pub above: Option<E>,
+    /// How many entries lie up to and including `below`.
+    pub count: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct EntryFile<E> {
+    files: Arc<Files>,
+    base: Offset,
+    id: FileId,
+    state: Mutex<State<E>>,
+}
+
+#[derive(Debug)]
+struct State<E> {
+    on_file: usize,
+    pending: Vec<E>,
+    last: Option<E>,
+}
+
+/// The search reads a block of this many entries once it is narrowed down so far.
+const BLOCK_ENTRIES: usize = 256;
+
+impl<E: Entry> EntryFile<E> {
+    /// With no entries yet, whatever the file holds.
+    pub fn empty(files: &Arc<Files>, base: Offset) -> EntryFile<E> {
+        let state = State { on_file: 0, pending: Vec::new(), last: None };
+        EntryFile { files: Arc::clone(files), base, id: FileId::fresh(), state: Mutex::new(state) }
+    }
+
+    pub fn len(&self) -> usize {
+        let state = self.state.lock();
+        state.on_file + state.pending.len()
+    }
+
+    pub fn last(&self) -> Option<E> {
+        self.state.lock().last
+    }
+
+    /// Bytes of the file on disk; 0 if there is none.
+    pub fn file_bytes(&self) -> io::Result<u64> {
+        match self.files.disk.facts(&self.files.path(self.base, E::KIND)) {
+            Ok(facts) => Ok(facts.bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Believes the first `entries` of the file; fails if it has fewer.
+    pub fn adopt(&self, entries: usize) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.pending.clear();
+        state.on_file = entries;
+        state.last = match entries.checked_sub(1) {
+            Some(last) => Some(self.read_one(&*self.file()?, last)?),
+            None => None,
+        };
+        Ok(())
+    }
+
+    /// Adds an entry. Once enough have gathered they are written; a write that fails is made up for by the next,
+    /// as nothing depends on the file before the checkpoint that syncs it.
+    pub fn push(&self, entry: E) {
+        let mut state = self.state.lock();
+        if state.pending.capacity() == 0 {
+            state.pending.reserve_exact(INDEX_ENTRIES_PENDING);
+        }
+        state.pending.push(entry);
+        state.last = Some(entry);
+        if state.pending.len() % INDEX_ENTRIES_PENDING == 0 {
+            // Best effort here; `write_out` reports.
+            let _ = self.write_pending(&mut state, None);
+        }
+    }
+
+    /// Writes what is in memory, with `closing` behind it: an entry that the file shows but that the next one
+    /// overwrites. The file ends there.
+    pub fn write_out(&self, closing: Option<E>) -> io::Result<()> {
+        let mut state = self.state.lock();
+        self.write_pending(&mut state, closing)?;
+        let entries = state.on_file + usize::from(closing.is_some());
+        let bytes = (entries * E::BYTES) as u64;
+        let file = self.file()?;
+        if file.len()? != bytes {
+            file.set_len(bytes)?;
+        }
+        Ok(())
+    }
+
+    pub fn sync(&self) -> io::Result<()> {
+        self.file()?.sync_data()
+    }
+
+    /// Frees the memory of a segment that is written no more.
+    pub fn shrink(&self) {
+        self.state.lock().pending.shrink_to_fit();
+    }
+
+    fn write_pending(&self, state: &mut State<E>, closing: Option<E>) -> io::Result<()> {
+        if state.pending.is_empty() && closing.is_none() {
+            return Ok(());
+        }
+        let mut bytes = Vec::with_capacity((state.pending.len() + 1) * E::BYTES);
+        state.pending.iter().chain(&closing).for_each(|entry| entry.encode(&mut bytes));
+        self.file()?.write_all_at((state.on_file * E::BYTES) as u64, &[IoSlice::new(&bytes)])?;
+        state.on_file += state.pending.len();
+        state.pending.clear();
+        Ok(())
+    }
+
+    /// Keeps the entries for which `keep` holds; it must hold for a front part of them and for none behind.
+    pub fn truncate(&self, keep: impl Fn(&E) -> bool) -> io::Result<()> {
+        let kept = self.search(&keep)?;
+        let mut state = self.state.lock();
+        if kept.count < state.on_file {
+            state.on_file = kept.count;
+            state.pending.clear();
+        } else {
+            let pending = kept.count - state.on_file;
+            state.pending.truncate(pending);
+        }
+        state.last = kept.below;
+        Ok(())
+    }
+
+    /// Binary search: `before` must hold for a front part of the entries and for none behind.
+    pub fn search(&self, before: impl Fn(&E) -> bool) -> io::Result<Around<E>> {
+        let (on_file, first_pending) = {
+            let state = self.state.lock();
+            let pending = state.pending.partition_point(&before);
+            if pending > 0 || state.on_file == 0 {
+                return Ok(Around {
+                    below: pending.checked_sub(1).map(|n| state.pending[n]),
+                    above: state.pending.get(pending).copied(),
+                    count: state.on_file + pending,
+                });
+            }
+            (state.on_file, state.pending.first().copied())
+        };
+        let file = self.file()?;
+        let (mut low, mut high) = (0, on_file);
+        while high - low > BLOCK_ENTRIES {
+            let middle = low + (high - low) / 2;
+            if before(&self.read_one(&*file, middle)?) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        // One more on either side: the neighbours of the place that is searched.
+        let start = low.saturating_sub(1);
+        let block = self.read_block(&*file, start..(high + 1).min(on_file))?;
+        let inside = block.partition_point(&before);
+        let above = block.get(inside).copied();
+        Ok(Around {
+            below: inside.checked_sub(1).map(|n| block[n]),
+            above: above.or(if start + inside == on_file { first_pending } else { None }),
+            count: start + inside,
+        })
+    }
+
+    fn read_one(&self, file: &dyn DiskFile, n: usize) -> io::Result<E> {
+        let mut bytes = [0; 16];
+        let bytes = &mut bytes[..E::BYTES];
+        file.read_exact_at((n * E::BYTES) as u64, bytes)?;
+        Ok(E::decode(bytes))
+    }
+
+    fn read_block(&self, file: &dyn DiskFile, range: std::ops::Range<usize>) -> io::Result<Vec<E>> {
+        let mut bytes = vec![0; range.len() * E::BYTES];
+        file.read_exact_at((range.start * E::BYTES) as u64, &mut bytes)?;
+        Ok(bytes.chunks_exact(E::BYTES).map(E::decode).collect())
+    }
+
+    fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        self.files.pooled(self.id, self.base, E::KIND, OpenMode::Create)
+    }
+}
+
+impl<E> Drop for EntryFile<E> {
+    fn drop(&mut self) {
+        self.files.pool.forget(self.id);
+    }
+}

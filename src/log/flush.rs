@@ -1,0 +1,193 @@
+//! Making appended data durable, without holding up appends.
+//!
+//! One flush at a time per log: what a failed fsync says, it says once, so nobody else may ask meanwhile. A flush
+//! counts what was appended before it began. Its two halves are public as a ticket, so that many logs can share one
+//! `syncfs`; [`flush_many`] does that. A failed fsync is never tried again on the same file: under `fsync` the log is
+//! cut to its last flushed end (nobody has seen more), under `os` everything stays, and both go on in a new segment.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::bounds::FLUSH_SINGLY_MAX;
+use super::disk::{Disk, DiskFile};
+use super::error::LogError;
+use super::partition::{Mark, PartitionLog, Writer};
+use super::segment::Segment;
+use super::settings::FlushPolicy;
+use super::walk;
+use crate::base::Offset;
+
+/// A flush that has begun: what it covers is fixed, the disk has not been asked yet. Dropping it gives up.
+#[derive(Debug)]
+pub struct FlushTicket<'a> {
+    pub(super) log: &'a PartitionLog,
+    end: Mark,
+    segments: Vec<Arc<Segment>>,
+    names_made: Option<u64>,
+}
+
+impl PartitionLog {
+    /// Makes everything appended so far durable; gives the flushed end, which can lie further. Several threads may
+    /// call it: who comes while a flush runs waits for it, and then flushes only if there is more.
+    pub fn flush(&self) -> Result<Offset, LogError> {
+        let ticket = self.begin_flush();
+        match ticket.sync() {
+            Ok(()) => Ok(ticket.finish()),
+            Err((path, source)) => Err(ticket.fail(path, source)),
+        }
+    }
+
+    /// Waits for a flush that runs, and begins another. Who holds several tickets must have taken them in the order
+    /// of [`PartitionLog::serial`], as [`flush_many`] does.
+    pub fn begin_flush(&self) -> FlushTicket<'_> {
+        let mut flushing = self.flushing.lock();
+        while *flushing {
+            self.flush_ended.wait(&mut flushing);
+        }
+        *flushing = true;
+        drop(flushing);
+        let writer = self.writer.lock();
+        let shown = self.shown.read();
+        let mut segments = writer.unsynced.clone();
+        if let Some(active) = shown.active() {
+            let flushed = if shown.flushed.segment == Some(active.base) { shown.flushed.position } else { 0 };
+            if active.bytes() > flushed && !active.is_abandoned() {
+                segments.push(Arc::clone(active));
+            }
+        }
+        let names_made = (writer.names_made > writer.names_synced).then_some(writer.names_made);
+        FlushTicket { log: self, end: shown.end, segments, names_made }
+    }
+
+    /// The log ends where it was last flushed; everything behind is gone, from the files as from every state.
+    fn cut_to_flushed(&self, writer: &mut Writer) {
+        let (mark, dropped, kept, gaps) = {
+            let mut shown = self.shown.write();
+            // What a start found whole is kept, even if it could not be flushed again: part of it was acknowledged.
+            let mark = if shown.flushed.offset < writer.floor.offset { writer.floor } else { shown.flushed };
+            let keep = shown.segments.partition_point(|segment| Some(segment.base) <= mark.segment);
+            let dropped = shown.segments.split_off(keep);
+            shown.end = mark;
+            shown.recent.clear();
+            (mark, dropped, shown.segments.clone(), shown.gaps)
+        };
+        for segment in &dropped {
+            if let Err(error) = segment.remove() {
+                ::log::warn!("can't remove {}: {error}", segment.log_path().display());
+            }
+        }
+        if let Some(segment) = kept.last() {
+            // Should the disk refuse, the segment still ends there for this process; the next start cuts what is
+            // left behind the first offset of the segment after it.
+            if let Err(error) = segment.cut(mark.position) {
+                ::log::warn!("can't shorten {}: {error}", segment.log_path().display());
+            }
+        }
+        writer.unsynced.clear();
+        writer.sealed.retain(|sealed| sealed.next_offset <= mark.offset);
+        walk::rewind(&self.files, writer, &kept, mark, gaps);
+        writer.must_roll = true;
+        self.cuts.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl FlushTicket<'_> {
+    /// Whether the disk must be asked at all.
+    pub fn is_needed(&self) -> bool {
+        !self.segments.is_empty() || self.names_made.is_some()
+    }
+
+    /// Asks the disk, file by file. A failure names its file and must be given to [`FlushTicket::fail`].
+    pub fn sync(&self) -> Result<(), (PathBuf, io::Error)> {
+        let files = &self.log.files;
+        for segment in &self.segments {
+            let synced = segment.hold_for_writing().and_then(|file: Arc<dyn DiskFile>| file.sync_data());
+            match synced {
+                // Retention can be faster.
+                Err(_) if segment.is_abandoned() => {}
+                synced => synced.map_err(|error| (segment.log_path(), error))?,
+            }
+        }
+        if self.names_made.is_some() {
+            files.disk.sync_dir(&files.dir).map_err(|error| (files.dir.clone(), error))?;
+        }
+        Ok(())
+    }
+
+    /// What the ticket covers is durable. Gives the flushed end.
+    pub fn finish(self) -> Offset {
+        let mut writer = self.log.writer.lock();
+        writer.unsynced.retain(|unsynced| {
+            let synced = self.segments.iter().any(|segment| Arc::ptr_eq(segment, unsynced));
+            if synced {
+                unsynced.release();
+            }
+            !synced
+        });
+        if let Some(made) = self.names_made {
+            writer.names_synced = made;
+        }
+        self.log.shown.write().flushed = self.end;
+        self.end.offset
+    }
+
+    /// The disk refused. Under `fsync` this cuts the log to its last flushed end.
+    pub fn fail(self, path: PathBuf, source: io::Error) -> LogError {
+        let log = self.log;
+        let mut writer = log.writer.lock();
+        let error = log.failed(&mut writer, LogError::Io { doing: "flush", path, source });
+        self.segments.iter().for_each(|segment| segment.abandon());
+        match writer.settings.flush_policy {
+            FlushPolicy::Fsync => log.cut_to_flushed(&mut writer),
+            FlushPolicy::Os => {
+                writer.unsynced.retain(|unsynced| !self.segments.iter().any(|s| Arc::ptr_eq(s, unsynced)));
+                writer.unsafe_below = Some(writer.next_offset);
+                writer.must_roll = true;
+            }
+        }
+        error
+    }
+}
+
+impl Drop for FlushTicket<'_> {
+    fn drop(&mut self) {
+        *self.log.flushing.lock() = false;
+        self.log.flush_ended.notify_one();
+    }
+}
+
+/// Flushes several logs that lie on one file system; beyond a few that is one `syncfs`. Results in the order given.
+pub fn flush_many(disk: &dyn Disk, logs: &[&PartitionLog]) -> Vec<Result<Offset, LogError>> {
+    let mut order: Vec<usize> = (0..logs.len()).collect();
+    order.sort_by_key(|n| logs[*n].serial);
+    order.dedup_by_key(|n| logs[*n].serial);
+    let tickets: Vec<(usize, FlushTicket<'_>)> = order.iter().map(|n| (*n, logs[*n].begin_flush())).collect();
+    let dirty = tickets.iter().filter(|(_, ticket)| ticket.is_needed()).count();
+    let together = dirty > FLUSH_SINGLY_MAX && sync_together(disk, &tickets);
+    let mut results: Vec<Option<Result<Offset, LogError>>> = logs.iter().map(|_| None).collect();
+    for (n, ticket) in tickets {
+        let synced = if together || !ticket.is_needed() { Ok(()) } else { ticket.sync() };
+        results[n] = Some(match synced {
+            Ok(()) => Ok(ticket.finish()),
+            Err((path, source)) => Err(ticket.fail(path, source)),
+        });
+    }
+    // A log that was named twice was flushed once.
+    results.into_iter().enumerate().map(|(n, result)| result.unwrap_or_else(|| Ok(logs[n].flushed_end()))).collect()
+}
+
+/// One `syncfs` for all. If it fails, each file is asked: what failed is still told there, file by file.
+fn sync_together(disk: &dyn Disk, tickets: &[(usize, FlushTicket<'_>)]) -> bool {
+    let Some((_, first)) = tickets.first() else { return true };
+    match disk.sync_fs(&first.log.files.dir) {
+        Ok(()) => true,
+        Err(error) => {
+            if error.kind() != io::ErrorKind::Unsupported {
+                ::log::warn!("syncfs on {} failed: {error}", first.log.files.dir.display());
+            }
+            false
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! One partition's log: what is known of it at any moment, and who may touch what.
+//!
+//! Two locks. `writer` is held by whoever changes the log: append, roll, cut, trim; never during an fsync. `shown` is
+//! what readers see: held for the time of a copy, never during a file access. Who needs both takes `writer` first.
+//! The work is in the files beside this one: append, flush, checkpoint, read, times, retention, recovery.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use super::bounds::{POOL_FILES_DEFAULT, RECENT_BATCHES, STATES_PENDING};
+use super::disk::Disk;
+use super::epochs::{EpochStart, Epochs};
+use super::error::LogError;
+use super::file_pool::FilePool;
+use super::files::Files;
+use super::producers::{ProducerState, Producers};
+use super::recovery;
+use super::seek::Extent;
+use super::segment::Segment;
+use super::settings::{LogSettings, OpenAs, OpenReport};
+use super::state_file::LogState;
+use crate::base::{LeaderEpoch, Now, Offset};
+
+/// A partition on disk. Shared between threads; every method takes `&self`.
+#[derive(Debug)]
+pub struct PartitionLog {
+    /// The order in which several logs are locked together.
+    pub(super) serial: u64,
+    pub(super) files: Arc<Files>,
+    pub(super) writer: Mutex<Writer>,
+    pub(super) shown: RwLock<Shown>,
+    /// True while somebody flushes: an fsync that fails tells only one caller, so there is never a second.
+    pub(super) flushing: Mutex<bool>,
+    pub(super) flush_ended: Condvar,
+    pub(super) cuts: AtomicU64,
+}
+
+/// What whoever appends needs.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub settings: LogSettings,
+    pub next_offset: Offset,
+    pub producers: Producers,
+    pub epochs: Epochs,
+    pub epochs_unsaved: bool,
+    /// Sealed segments whose data is not synced yet.
+    pub unsynced: Vec<Arc<Segment>>,
+    /// Counts files made; compared with what was synced of it.
+    pub names_made: u64,
+    pub names_synced: u64,
+    /// Segments sealed since the last checkpoint, which must sync their indexes and write their states.
+    pub sealed: Vec<Sealed>,
+    /// State files there are.
+    pub states: BTreeSet<Offset>,
+    /// Where the log ended when it was opened: nothing below is ever cut.
+    pub floor: Mark,
+    pub failure: Option<Failure>,
+    /// The active segment can't be appended to any more, whatever room it has.
+    pub must_roll: bool,
+    /// Below this offset lies data whose fsync failed and that was not cut: the recovery point stays behind it.
+    pub unsafe_below: Option<Offset>,
+}
+
+/// A segment that waits for its checkpoint.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    pub segment: Arc<Segment>,
+    /// Where the next one begins.
+    pub next_offset: Offset,
+    /// The state at that moment, encoded; given up for the older ones if many gather.
+    pub state: Option<Vec<u8>>,
+}
+
+impl Sealed {
+    /// Queues a segment, in bounded memory.
+    pub fn queue(sealed: &mut Vec<Sealed>, segment: Arc<Segment>, state: &LogState) {
+        sealed.push(Sealed { segment, next_offset: state.next_offset, state: Some(state.encode()) });
+        if let Some(old) = sealed.len().checked_sub(1 + STATES_PENDING) {
+            sealed[old].state = None;
+        }
+    }
+}
+
+/// The disk failed; appends are refused until a probe succeeds.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub reason: String,
+    /// In the monotonic time of whoever appends; `None`: at once.
+    pub probe_at_ms: Option<i64>,
+}
+
+/// An offset with its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub offset: Offset,
+    /// The segment that ends (or stands) there; `None` before there is any.
+    pub segment: Option<Offset>,
+    pub position: u64,
+    /// Bytes appended until then.
+    pub total: u64,
+}
+
+/// What readers see.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub segments: Vec<Arc<Segment>>,
+    pub log_start: Offset,
+    pub end: Mark,
+    pub flushed: Mark,
+    pub recovery_point: Offset,
+    pub recent: Recent,
+    pub gaps: bool,
+}
+
+/// Where the last batches of the active segment start.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    places: VecDeque<(Offset, u64)>,
+}
+
+impl Recent {
+    pub fn push(&mut self, base: Offset, position: u64) {
+        if self.places.len() == RECENT_BATCHES {
+            self.places.pop_front();
+        }
+        self.places.push_back((base, position));
+    }
+
+    pub fn clear(&mut self) {
+        self.places.clear();
+    }
+
+    /// Base offset and position of the batch that holds the offset.
+    pub fn find(&self, offset: Offset) -> Option<(Offset, u64)> {
+        let above = self.places.partition_point(|(base, _)| *base <= offset);
+        above.checked_sub(1).map(|n| self.places[n])
+    }
+}
+
+impl Shown {
+    /// Which segment an offset belongs to.
+    pub fn segment_of(&self, offset: Offset) -> Option<usize> {
+        self.segments.partition_point(|segment| segment.base <= offset).checked_sub(1)
+    }
+
+    /// How far the segment reaches now.
+    pub fn extent(&self, n: usize) -> Extent {
+        let bound = self.segments.get(n + 1).map_or(self.end.offset, |next| next.base);
+        Extent { end: self.segments[n].bytes(), bound, gaps: self.gaps }
+    }
+
+    pub fn active(&self) -> Option<&Arc<Segment>> {
+        self.segments.last()
+    }
+}
+
+impl PartitionLog {
+    /// Opens the log in `dir`, or makes an empty one. After a clean stop no log data is read; otherwise everything
+    /// behind the newest state file is verified, and the tail is cut at the first bad batch. What was verified is
+    /// not yet flushed: call [`PartitionLog::flush`] (or [`super::flush_many`]) before letting anybody read it.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        settings: LogSettings,
+        start: OpenAs,
+        now: Now,
+    ) -> Result<(PartitionLog, OpenReport), LogError> {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let pool = start.pool.clone().unwrap_or_else(|| FilePool::new(POOL_FILES_DEFAULT));
+        let files = Arc::new(Files { disk, pool, dir: dir.to_owned() });
+        let mut report = OpenReport::default();
+        let recovered = recovery::recover(&files, &settings, &start, now, &mut report)?;
+        let log = PartitionLog {
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            files,
+            writer: Mutex::new(recovered.writer),
+            shown: RwLock::new(recovered.shown),
+            flushing: Mutex::new(false),
+            flush_ended: Condvar::new(),
+            cuts: AtomicU64::new(0),
+        };
+        Ok((log, report))
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.files.dir
+    }
+
+    /// The first offset that can be read.
+    pub fn log_start(&self) -> Offset {
+        self.shown.read().log_start
+    }
+
+    /// The offset that the next record gets.
+    pub fn log_end(&self) -> Offset {
+        self.shown.read().end.offset
+    }
+
+    /// Everything below is on disk and survives a power cut.
+    pub fn flushed_end(&self) -> Offset {
+        self.shown.read().flushed.offset
+    }
+
+    /// Where a start after a crash begins to look; moved by checkpoints.
+    pub fn recovery_point(&self) -> Offset {
+        self.shown.read().recovery_point
+    }
+
+    /// Bytes appended and not yet flushed.
+    pub fn unflushed_bytes(&self) -> u64 {
+        let shown = self.shown.read();
+        shown.end.total - shown.flushed.total
+    }
+
+    /// How often unflushed data was cut away after a failed fsync. Who waits for an offset to be flushed and sees
+    /// this change must look again.
+    pub fn cuts(&self) -> u64 {
+        self.cuts.load(Ordering::Acquire)
+    }
+
+    /// Bytes of all segments.
+    pub fn size_bytes(&self) -> u64 {
+        self.shown.read().segments.iter().map(|segment| segment.bytes()).sum()
+    }
+
+    pub fn segment_count(&self) -> usize {
+        self.shown.read().segments.len()
+    }
+
+    /// Up to where a reader of committed data may read, below the high watermark.
+    pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
+        self.writer.lock().producers.last_stable(high_watermark)
+    }
+
+    /// What is known of each producer, in order of their ids.
+    pub fn producers(&self) -> Vec<ProducerState> {
+        let mut states: Vec<ProducerState> = self.writer.lock().producers.states().copied().collect();
+        states.sort_by_key(|state| state.producer_id);
+        states
+    }
+
+    /// Forgets producers that were silent for `producer.id.expiration.ms`.
+    pub fn expire_producers(&self, now: Now) {
+        let mut writer = self.writer.lock();
+        let after_ms = writer.settings.producer_expiration_ms;
+        writer.producers.expire(now.wall_ms, after_ms);
+    }
+
+    /// The largest epoch up to the asked one and where it ended (OffsetForLeaderEpoch).
+    pub fn epoch_for_end(&self, epoch: LeaderEpoch) -> (LeaderEpoch, Offset) {
+        let writer = self.writer.lock();
+        writer.epochs.end_of(epoch, writer.next_offset)
+    }
+
+    /// The epoch of the batch at an offset.
+    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.writer.lock().epochs.at(offset)
+    }
+
+    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
+        self.writer.lock().epochs.latest()
+    }
+
+    pub fn epochs(&self) -> Vec<EpochStart> {
+        self.writer.lock().epochs.entries().to_vec()
+    }
+
+    /// From `start` on this partition is led in this epoch.
+    pub fn assign_epoch(&self, epoch: LeaderEpoch, start: Offset) {
+        let mut writer = self.writer.lock();
+        writer.epochs_unsaved |= writer.epochs.assign(epoch, start);
+    }
+
+    pub fn settings(&self) -> LogSettings {
+        self.writer.lock().settings.clone()
+    }
+
+    /// New settings hold from the next append on.
+    pub fn set_settings(&self, settings: LogSettings) {
+        let mut writer = self.writer.lock();
+        self.shown.write().gaps = settings.cleanup_compact;
+        writer.settings = settings;
+    }
+
+    /// Why the disk is not written to at the moment, if so.
+    pub fn failure(&self) -> Option<String> {
+        self.writer.lock().failure.as_ref().map(|failure| failure.reason.clone())
+    }
+}

@@ -1,0 +1,138 @@
+//! Looking at a sealed segment's indexes before they are first used.
+//!
+//! After a clean stop a start reads none of them; the first reader of a segment checks its indexes once, against the
+//! state file written when it was sealed, or (for segments of another making) against the batches themselves, and has
+//! wrong ones rebuilt. Nobody who uses an index needs to think of damage that was there before.
+
+use std::io;
+
+use super::files::Files;
+use super::indexes::{OffsetEntry, TimeEntry};
+use super::names::Kind;
+use super::scan::Step;
+use super::seek::{Extent, Place};
+use super::segment::{Growth, Segment};
+use super::state_file::LogState;
+use super::whole_file;
+use crate::base::Offset;
+
+/// Reads the state file for a log that ended at `offset`; `None` where there is no good one.
+pub(super) fn read_state(files: &Files, offset: Offset) -> io::Result<Result<LogState, String>> {
+    let path = files.path(offset, Kind::Producers);
+    match whole_file::read(&*files.disk, &path) {
+        Ok(bytes) => Ok(match LogState::decode(&bytes) {
+            Ok(state) if state.next_offset == offset => Ok(state),
+            Ok(_) => Err(format!("{} belongs to another offset", path.display())),
+            Err(flaw) => Err(format!("{} is not used: {flaw}", path.display())),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Err(String::new())),
+        Err(error) => Err(error),
+    }
+}
+
+impl Segment {
+    /// Checks the indexes of a sealed segment if nobody did yet. Gives where the segment really ends.
+    pub fn make_ready(&self, extent: Extent) -> io::Result<Extent> {
+        let mut checked = self.checked.lock();
+        if !*checked {
+            self.look(extent)?;
+            *checked = true;
+        }
+        Ok(Extent { end: extent.end.min(self.bytes()), ..extent })
+    }
+
+    /// Makes new indexes because a reader found the old ones wrong.
+    pub fn repair(&self, extent: Extent) -> io::Result<()> {
+        let _alone = self.checked.lock();
+        ::log::warn!("{}: its indexes do not fit and are made anew", self.log_path().display());
+        self.rebuild_indexes(extent.end, extent.bound, extent.gaps)
+    }
+
+    fn look(&self, extent: Extent) -> io::Result<()> {
+        if let Ok(state) = read_state(&self.files, extent.bound)?
+            && let Some(summary) = state.segment.filter(|summary| summary.base == self.base)
+        {
+            if summary.log_bytes > self.bytes() {
+                ::log::warn!(
+                    "{}: {} bytes are missing at its end",
+                    self.log_path().display(),
+                    summary.log_bytes - self.bytes()
+                );
+            } else if self.resume(&summary, true)? {
+                return Ok(());
+            } else {
+                self.set_growth(summary.growth);
+            }
+        } else if self.looks_right(extent)? {
+            return Ok(());
+        }
+        ::log::warn!("{}: its indexes are missing or wrong and are made anew", self.log_path().display());
+        self.rebuild_indexes(self.bytes(), extent.bound, extent.gaps)
+    }
+
+    /// What the batches say of the indexes of a segment that no state file describes.
+    fn looks_right(&self, extent: Extent) -> io::Result<bool> {
+        let (index_bytes, time_bytes) = (self.index.file_bytes()?, self.time_index.file_bytes()?);
+        let (entry, time_entry) = (OffsetEntry::BYTES as u64, TimeEntry::BYTES as u64);
+        // Each entry stands for a batch of its own.
+        let most = self.bytes() / crate::record::HEADER_BYTES as u64 + 1;
+        if index_bytes % entry != 0 || time_bytes % time_entry != 0 {
+            return Ok(false);
+        }
+        if index_bytes / entry > most || time_bytes / time_entry > most {
+            return Ok(false);
+        }
+        self.index.adopt((index_bytes / entry) as usize)?;
+        self.time_index.adopt((time_bytes / time_entry) as usize)?;
+        Ok(self.index_reaches_the_end(extent)? && self.time_index_is_believable(extent)?)
+    }
+
+    /// From the last entry on there must be no batch that should have one.
+    fn index_reaches_the_end(&self, extent: Extent) -> io::Result<bool> {
+        let file = self.log_file()?;
+        let mut scanner = self.scanner(&*file, 0, self.base, extent, false);
+        let last = self.index.last();
+        if let Some(last) = last {
+            if u64::from(last.position) >= extent.end {
+                return Ok(false);
+            }
+            scanner.jump(u64::from(last.position), self.base);
+        }
+        let mut since_entry = 0;
+        let mut first = true;
+        loop {
+            match scanner.step()? {
+                Step::Batch { header, .. } => {
+                    let is_entry = first && last.is_some();
+                    if is_entry && last.is_some_and(|last| self.relative(header.last_offset()) != last.relative) {
+                        return Ok(false);
+                    }
+                    if !is_entry && since_entry > u64::from(self.growth().interval) {
+                        return Ok(false);
+                    }
+                    since_entry += header.total_bytes() as u64;
+                }
+                Step::Damage { .. } if first && last.is_some() => return Ok(false),
+                // Damaged batches are for readers to report.
+                Step::Damage { .. } | Step::End => return Ok(true),
+            }
+            first = false;
+        }
+    }
+
+    fn time_index_is_believable(&self, extent: Extent) -> io::Result<bool> {
+        let Some(last) = self.time_index.last() else {
+            return Ok(self.index.len() == 0 && extent.end == 0);
+        };
+        let offset = self.offset(last.relative);
+        let found = self.locate(offset, extent, true)?;
+        let right = matches!(found, Place::Batch { header, .. }
+            if header.max_timestamp == last.timestamp && header.last_offset() == offset);
+        if right {
+            let old = self.growth();
+            let (max_timestamp, max_timestamp_offset) = (last.timestamp, offset);
+            self.set_growth(Growth { max_timestamp, max_timestamp_offset, ..old });
+        }
+        Ok(right)
+    }
+}

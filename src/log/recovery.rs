@@ -1,0 +1,332 @@
+//! What a start finds, and makes of it.
+//!
+//! The newest good state file says where everything was safe: there the walk begins, batch by batch with CRCs, and
+//! everything beside the data is brought up to date on the way. Above the recovery point the tail is cut at the first
+//! bad batch: it was never acknowledged. Below it nothing is cut: damage becomes a hole, both sides stay, and offsets
+//! are never given out twice. A state file that is missing or damaged costs time, not the start.
+
+use std::sync::Arc;
+
+use super::epochs::Epochs;
+use super::error::LogError;
+use super::files::Files;
+use super::inventory::{self, Inventory};
+use super::names::Kind;
+use super::partition::{Mark, Recent, Sealed, Shown, Writer};
+use super::producers::Producers;
+use super::ready::read_state;
+use super::segment::{Growth, Segment};
+use super::settings::{LogSettings, OpenAs, OpenReport};
+use super::state_file::LogState;
+use super::verified::Hole;
+use super::walk::{Ending, Walk};
+use crate::base::{Now, Offset};
+
+/// A log as it was found.
+pub(super) struct Recovered {
+    pub writer: Writer,
+    pub shown: Shown,
+}
+
+/// Where the walk begins.
+struct Begin {
+    /// The segment, by number; may be one behind the last.
+    segment: usize,
+    position: u64,
+    offset: Offset,
+}
+
+pub(super) fn recover(
+    files: &Arc<Files>,
+    settings: &LogSettings,
+    start: &OpenAs,
+    now: Now,
+    report: &mut OpenReport,
+) -> Result<Recovered, LogError> {
+    let mut found = inventory::take(files, report)?;
+    let state = newest_state(files, &mut found, report)?;
+    let known_end = state.as_ref().map_or(Offset::ZERO, |state| state.next_offset).max(start.recovery_point);
+    let mut segments: Vec<Arc<Segment>> = found
+        .segments
+        .iter()
+        .map(|(base, bytes)| {
+            let growth = Growth::new(*base, now.wall_ms, settings.index_interval_bytes);
+            Arc::new(Segment::found(files, *base, *bytes, growth))
+        })
+        .collect();
+    let log_start = start.log_start.max(state.as_ref().map_or(Offset::ZERO, |state| state.log_start));
+    drop_below(&mut segments, log_start, report);
+    let hole_below = if start.clean { Offset(i64::MAX) } else { known_end };
+    let mut walk = Walk::new(files, settings, start.log_start, hole_below, now, report);
+    let mut begin = match &state {
+        Some(state) => resume(&segments, state, &mut walk)?,
+        None => Begin { segment: 0, position: 0, offset: segments.first().map_or(log_start, |first| first.base) },
+    };
+    if begin.segment == 0
+        && let Some(first) = segments.first()
+    {
+        // The state may be older than the oldest segment that retention left.
+        begin.offset = begin.offset.max(first.base);
+    }
+    read_epochs(files, &segments, &begin, &mut walk)?;
+    if start.clean && begin_leaves_something(&segments, &begin) {
+        walk.report.note(format!("{}: the last stop was not as clean as it should be", files.dir.display()));
+    }
+    let mut whole = walk_segments(&mut segments, &begin, &mut walk)?;
+    // Offsets that were safe once are not given out again, even if their records are gone.
+    if !segments.is_empty() && walk.next < known_end {
+        lose(&segments, walk.next, known_end, walk.report);
+        walk.next = known_end;
+        whole = false;
+    }
+    let touched = segments.get(begin.segment..).unwrap_or_default().to_vec();
+    let Walk { next, producers, epochs, scanned_bytes, mut sealed, .. } = walk;
+    sealed.retain(|sealed| segments.iter().any(|segment| Arc::ptr_eq(segment, &sealed.segment)));
+    report.scanned_bytes = scanned_bytes;
+    let log_start = segments.first().map_or(log_start, |first| log_start.max(first.base));
+    let mut recovered = Assembly { files, settings, found, log_start, next, segments, whole, now };
+    recovered.sweep(state.as_ref(), report);
+    let left = Left { producers, epochs, touched, sealed, scanned: scanned_bytes > 0 };
+    Ok(recovered.assemble(left, &begin, known_end))
+}
+
+/// The newest state file that can be believed. Those that can't be, and newer ones, are removed.
+fn newest_state(files: &Files, found: &mut Inventory, report: &mut OpenReport) -> Result<Option<LogState>, LogError> {
+    while let Some(offset) = found.states.last().copied() {
+        let path = files.path(offset, Kind::Producers);
+        let verdict = match read_state(files, offset) {
+            Ok(Ok(state)) if contradicts(&state, found) => {
+                Err(format!("{} does not fit the log files", path.display()))
+            }
+            Ok(verdict) => verdict,
+            Err(error) => return Err(LogError::io("read", path)(error)),
+        };
+        match verdict {
+            Ok(state) => return Ok(Some(state)),
+            Err(why) => {
+                report.note(why);
+                inventory::sweep(files, &path, "is of no use", report);
+                found.states.remove(&offset);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// A segment begins inside the one that the state describes.
+fn contradicts(state: &LogState, found: &Inventory) -> bool {
+    state
+        .segment
+        .is_some_and(|summary| found.segments.iter().any(|(base, _)| summary.base < *base && *base < state.next_offset))
+}
+
+/// Takes over what the state file says.
+fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> Result<Begin, LogError> {
+    walk.producers = state.producers.clone();
+    walk.next = state.next_offset;
+    let behind = segments.partition_point(|segment| segment.base < state.next_offset);
+    let begin = Begin { segment: behind, position: 0, offset: state.next_offset };
+    let Some(summary) = state.segment else { return Ok(begin) };
+    let Some(n) = segments.iter().position(|segment| segment.base == summary.base) else { return Ok(begin) };
+    let segment = &segments[n];
+    let storage = LogError::io("read", segment.log_path());
+    let file_bytes = segment.bytes();
+    let sealed = segments.get(n + 1).is_some_and(|next| next.base == state.next_offset);
+    if sealed {
+        // The rest of it is looked at when somebody reads it.
+        if file_bytes > summary.log_bytes {
+            segment.cut(summary.log_bytes).map_err(LogError::io("shorten", segment.log_path()))?;
+            segment.release();
+        }
+        return Ok(begin);
+    }
+    if file_bytes < summary.log_bytes {
+        walk.report.note(format!(
+            "{} is {} bytes shorter than it was",
+            segment.log_path().display(),
+            summary.log_bytes - file_bytes
+        ));
+        segment.forget().map_err(storage)?;
+        walk.survey(segment, file_bytes, state.next_offset)?;
+        return Ok(begin);
+    }
+    let fits = segment.resume(&summary, file_bytes == summary.log_bytes).map_err(storage)?;
+    if !fits {
+        walk.report.note(format!("the indexes of {} did not fit and were made anew", segment.log_path().display()));
+        let rebuilt = segment.rebuild_indexes(summary.log_bytes, state.next_offset, walk.gaps);
+        rebuilt.map_err(LogError::io("rebuild the indexes of", segment.log_path()))?;
+    }
+    *segment.checked.lock() = true;
+    segment.set_bytes(file_bytes);
+    Ok(Begin { segment: n, position: summary.log_bytes, offset: state.next_offset })
+}
+
+fn begin_leaves_something(segments: &[Arc<Segment>], begin: &Begin) -> bool {
+    segments.get(begin.segment..).unwrap_or_default().iter().any(|segment| segment.bytes() > 0)
+        && segments.get(begin.segment).is_some_and(|segment| segment.bytes() > begin.position)
+}
+
+fn read_epochs(files: &Files, segments: &[Arc<Segment>], begin: &Begin, walk: &mut Walk<'_>) -> Result<(), LogError> {
+    if let Some(epochs) = inventory::read_epochs(files, walk.report)? {
+        walk.epochs = epochs;
+        walk.epochs.cut_end(begin.offset);
+        return Ok(());
+    }
+    // What the walk does not come past is asked here.
+    let unwalked = segments.partition_point(|segment| segment.base < begin.offset);
+    let rebuilt = inventory::rebuild_epochs(&segments[..unwalked], begin.offset, walk.gaps);
+    walk.epochs = rebuilt.map_err(LogError::io("read the batches in", &files.dir))?;
+    Ok(())
+}
+
+/// Walks everything from `begin` on. False if the last segment does not end where the log does.
+fn walk_segments(segments: &mut Vec<Arc<Segment>>, begin: &Begin, walk: &mut Walk<'_>) -> Result<bool, LogError> {
+    walk.next = begin.offset;
+    let mut whole = begin.segment < segments.len() || begin.segment == 0;
+    let mut n = begin.segment;
+    while let Some(segment) = segments.get(n).cloned() {
+        let position = if n == begin.segment { begin.position } else { 0 };
+        let next_base = segments.get(n + 1).map(|next| next.base);
+        match walk.segment(&segment, position, next_base)? {
+            Ending::Whole => whole = true,
+            Ending::Hole => whole = false,
+            Ending::Cut => {
+                for dropped in segments.drain(n + 1..) {
+                    drop_segment(&dropped, walk.report);
+                }
+                whole = true;
+            }
+        }
+        n += 1;
+    }
+    Ok(whole)
+}
+
+fn drop_segment(segment: &Segment, report: &mut OpenReport) {
+    report.cut_bytes += segment.bytes();
+    let path = segment.log_path();
+    match segment.remove() {
+        Ok(()) => report.note(format!("{} was removed: it follows a torn tail", path.display())),
+        Err(error) => report.note(format!("{} follows a torn tail, but can't be removed: {error}", path.display())),
+    }
+}
+
+/// Offsets at the end of the log that were safe once and are not there.
+fn lose(segments: &[Arc<Segment>], first: Offset, next: Offset, report: &mut OpenReport) {
+    let Some(last) = segments.last() else { return };
+    report.holes += 1;
+    report.note(format!("offsets {first} up to (not including) {next} are missing at the end of the log"));
+    let position = last.bytes();
+    last.verified.lock().add_hole(Hole { position, resume: position, first, next });
+}
+
+/// Segments that were trimmed away, or aged out, may come back by a crash, and not whole: they are not looked at.
+fn drop_below(segments: &mut Vec<Arc<Segment>>, log_start: Offset, report: &mut OpenReport) {
+    let below = (1..segments.len()).take_while(|n| segments[*n].base <= log_start).count();
+    drop_all(segments.drain(..below), report);
+}
+
+fn drop_all(gone: impl Iterator<Item = Arc<Segment>>, report: &mut OpenReport) {
+    for segment in gone {
+        let path = segment.log_path();
+        match segment.remove() {
+            Ok(()) => report.note(format!("{} lies below the log start and was removed", path.display())),
+            Err(error) => report.note(format!("{} lies below the log start: {error}", path.display())),
+        }
+    }
+}
+
+/// What the walk leaves beside the segments.
+struct Left {
+    producers: Producers,
+    epochs: Epochs,
+    touched: Vec<Arc<Segment>>,
+    sealed: Vec<Sealed>,
+    scanned: bool,
+}
+
+/// Everything found, on its way to a log.
+struct Assembly<'a> {
+    files: &'a Arc<Files>,
+    settings: &'a LogSettings,
+    found: Inventory,
+    log_start: Offset,
+    next: Offset,
+    segments: Vec<Arc<Segment>>,
+    /// The last segment ends where the log does.
+    whole: bool,
+    now: Now,
+}
+
+impl Assembly<'_> {
+    /// If the log was trimmed further than what is left, it goes on where it was trimmed to. States that serve
+    /// nothing are removed.
+    fn sweep(&mut self, state: Option<&LogState>, report: &mut OpenReport) {
+        if self.next < self.log_start {
+            report.note(format!("the log starts at {}, behind all that was found", self.log_start));
+            drop_all(self.segments.drain(..), report);
+            self.next = self.log_start;
+        }
+        let newest = state.map(|state| state.next_offset);
+        let bases: Vec<Offset> = self.segments.iter().map(|segment| segment.base).collect();
+        let serves = |offset: &Offset| newest == Some(*offset) || bases.binary_search(offset).is_ok();
+        let files = self.files;
+        self.found.states.retain(|offset| serves(offset) || files.remove(*offset, Kind::Producers).is_err());
+    }
+
+    fn assemble(self, left: Left, begin: &Begin, known_end: Offset) -> Recovered {
+        let Left { mut producers, mut epochs, mut touched, sealed, scanned } = left;
+        let before = epochs.clone();
+        epochs.cut_end(self.next);
+        epochs.cut_start(self.log_start);
+        producers.expire(self.now.wall_ms, self.settings.producer_expiration_ms);
+        let last = self.segments.last();
+        touched.retain(|segment| {
+            last.is_some_and(|last| last.base != segment.base) && self.segments.iter().any(|s| Arc::ptr_eq(s, segment))
+        });
+        if let Some(last) = last {
+            *last.checked.lock() = true;
+        }
+        let end = Mark {
+            offset: self.next,
+            segment: last.map(|last| last.base),
+            position: last.map_or(0, |last| last.bytes()),
+            total: 0,
+        };
+        // What was walked over may not be on disk yet, whatever the page cache shows.
+        let flushed = match scanned {
+            true => {
+                let segment = self.segments.get(begin.segment).filter(|_| begin.position > 0);
+                let segment = segment.map(|segment| segment.base);
+                Mark { offset: begin.offset.min(self.next), segment, position: begin.position, total: 0 }
+            }
+            false => end,
+        };
+        let writer = Writer {
+            settings: self.settings.clone(),
+            next_offset: self.next,
+            producers,
+            epochs_unsaved: epochs != before,
+            epochs,
+            unsynced: touched,
+            names_made: u64::from(scanned),
+            names_synced: 0,
+            sealed,
+            states: self.found.states,
+            floor: end,
+            failure: None,
+            must_roll: !self.whole,
+            unsafe_below: None,
+        };
+        let shown = Shown {
+            segments: self.segments,
+            log_start: self.log_start,
+            end,
+            flushed,
+            recovery_point: known_end.min(self.next),
+            recent: Recent::default(),
+            gaps: self.settings.cleanup_compact,
+        };
+        Recovered { writer, shown }
+    }
+}

@@ -1,0 +1,260 @@
+//! Walks the batches of a segment file, in bounded memory, and says of each whether it is good.
+//!
+//! Knows a file and what offsets may come in it; recovery, reads, index rebuilding and inspection all walk with it.
+//! What always holds: a batch is handed out only if it lies whole inside the region, its offsets follow those before
+//! it and stay below the bound, and (where asked for) its CRC fits. After a bad one the walk goes on only by
+//! [`Scanner::skip_damage`], at the next good batch with a higher offset.
+
+use std::io;
+
+use super::disk::DiskFile;
+use crate::base::Offset;
+use crate::record::{BatchError, BatchHeader, HEADER_BYTES};
+
+/// What a walk must know beside the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Region {
+    /// The first byte to look at: the start of a batch.
+    pub start: u64,
+    /// The first byte behind.
+    pub end: u64,
+    /// The offset that comes next.
+    pub expected: Offset,
+    /// No batch reaches this offset.
+    pub bound: Offset,
+    /// Offsets may be missing between batches, as compaction leaves them.
+    pub gaps: bool,
+    /// Whether the CRC of each batch is computed.
+    pub verify: bool,
+}
+
+/// One step of the walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    Batch { position: u64, header: BatchHeader },
+    Damage { position: u64, reason: Flaw },
+    End,
+}
+
+/// Why there is no good batch at a position.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    #[error("its offset is {found}, but {expected} comes next")]
+    Offset { found: Offset, expected: Offset },
+    #[error("it reaches offset {last}, but the segment ends before {bound}")]
+    Bound { last: Offset, bound: Offset },
+}
+
+/// Where every batch of format 2 has its format, and what stands there.
+const MAGIC_POSITION: u64 = 16;
+const MAGIC: u8 = 2;
+
+pub struct Scanner<'a> {
+    file: &'a dyn DiskFile,
+    position: u64,
+    end: u64,
+    expected: Offset,
+    bound: Offset,
+    gaps: bool,
+    verify: bool,
+    /// Set by `skip_damage`: offsets are missing before the next batch, and that is known.
+    after_damage: bool,
+    window: Window,
+}
+
+impl<'a> Scanner<'a> {
+    pub fn new(file: &'a dyn DiskFile, region: Region, window_bytes: usize) -> Scanner<'a> {
+        Scanner {
+            file,
+            position: region.start,
+            end: region.end,
+            expected: region.expected,
+            bound: region.bound,
+            gaps: region.gaps,
+            verify: region.verify,
+            after_damage: false,
+            window: Window { start: 0, filled: 0, bytes: vec![0; window_bytes.max(HEADER_BYTES)] },
+        }
+    }
+
+    /// Where the next batch should start.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The offset that comes next.
+    pub fn expected(&self) -> Offset {
+        self.expected
+    }
+
+    /// From here on CRCs are computed, or no more.
+    pub fn set_verify(&mut self, verify: bool) {
+        self.verify = verify;
+    }
+
+    /// Goes on at another place: a batch known to start there, or the end of one.
+    pub fn jump(&mut self, position: u64, expected: Offset) {
+        self.position = position;
+        self.expected = expected;
+        self.after_damage = true;
+    }
+
+    /// The next batch. After `Damage` and `End` it says the same again.
+    pub fn step(&mut self) -> io::Result<Step> {
+        let position = self.position;
+        if position >= self.end {
+            return Ok(Step::End);
+        }
+        match self.check(position, self.expected, self.gaps || self.after_damage)? {
+            Ok(header) => {
+                self.position += header.total_bytes() as u64;
+                self.expected = header.next_offset();
+                self.after_damage = false;
+                Ok(Step::Batch { position, header })
+            }
+            Err(reason) => Ok(Step::Damage { position, reason }),
+        }
+    }
+
+    /// After `Damage`: looks for the next good batch behind it, by CRC, wherever it starts, and stands there. False
+    /// if there is none before the end of the region.
+    pub fn skip_damage(&mut self) -> io::Result<bool> {
+        let mut candidate = self.position + 1;
+        while candidate + HEADER_BYTES as u64 <= self.end {
+            // Only a place with the right magic byte is worth a closer look.
+            let ahead = self.window.some(self.file, candidate + MAGIC_POSITION, self.end)?;
+            let Some(distance) = memchr::memchr(MAGIC, ahead) else {
+                candidate += (ahead.len() as u64).max(1);
+                continue;
+            };
+            candidate += distance as u64;
+            let verify = std::mem::replace(&mut self.verify, true);
+            let verdict = self.check(candidate, self.expected, true);
+            self.verify = verify;
+            if verdict?.is_ok() {
+                self.position = candidate;
+                self.after_damage = true;
+                return Ok(true);
+            }
+            candidate += 1;
+        }
+        self.position = self.end;
+        Ok(false)
+    }
+
+    /// Everything that must be true of a batch here. The outer error is the disk's, the inner one the batch's.
+    fn check(&mut self, position: u64, expected: Offset, gap: bool) -> io::Result<Result<BatchHeader, Flaw>> {
+        let header = match self.header_at(position)? {
+            Ok(header) => header,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if let Some(flaw) = self.implausible(&header, position, expected) {
+            return Ok(Err(flaw));
+        }
+        let jumps = header.base_offset > expected && !gap;
+        if (self.verify || jumps)
+            && let Some(flaw) = self.crc_flaw(position, &header)?
+        {
+            return Ok(Err(flaw));
+        }
+        // The base offset lies outside the CRC. One that jumps is believed only if the next batch follows it.
+        if jumps && !self.is_followed(position, &header)? {
+            return Ok(Err(Flaw::Offset { found: header.base_offset, expected }));
+        }
+        Ok(Ok(header))
+    }
+
+    fn header_at(&mut self, position: u64) -> io::Result<Result<BatchHeader, BatchError>> {
+        let end = self.end;
+        let bytes = self.window.at(self.file, position, HEADER_BYTES, end)?;
+        Ok(BatchHeader::parse(bytes))
+    }
+
+    fn implausible(&self, header: &BatchHeader, position: u64, expected: Offset) -> Option<Flaw> {
+        let have = (self.end - position) as usize;
+        if header.total_bytes() > have {
+            return Some(BatchError::Truncated { have, need: header.total_bytes() }.into());
+        }
+        if header.last_offset_delta < 0 || header.record_count < 0 {
+            return Some(BatchError::Invalid("its counts are negative").into());
+        }
+        if header.base_offset < expected {
+            return Some(Flaw::Offset { found: header.base_offset, expected });
+        }
+        if header.next_offset() > self.bound {
+            return Some(Flaw::Bound { last: header.last_offset(), bound: self.bound });
+        }
+        None
+    }
+
+    fn crc_flaw(&mut self, position: u64, header: &BatchHeader) -> io::Result<Option<Flaw>> {
+        let computed = self.crc_of(position, header)?;
+        if computed == header.crc {
+            return Ok(None);
+        }
+        Ok(Some(BatchError::Crc { stored: header.crc, computed }.into()))
+    }
+
+    /// The CRC of a batch that lies whole in the region, read piece by piece.
+    fn crc_of(&mut self, position: u64, header: &BatchHeader) -> io::Result<u32> {
+        let end = position + header.total_bytes() as u64;
+        let mut at = position + HEADER_BYTES as u64;
+        let mut crc = header.crc_with(&[]);
+        while at < end {
+            let piece = self.window.some(self.file, at, end)?;
+            if piece.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            crc = crc32c::crc32c_append(crc, piece);
+            at += piece.len() as u64;
+        }
+        Ok(crc)
+    }
+
+    fn is_followed(&mut self, position: u64, header: &BatchHeader) -> io::Result<bool> {
+        let next = position + header.total_bytes() as u64;
+        if next >= self.end {
+            return Ok(header.next_offset() == self.bound);
+        }
+        Ok(self.header_at(next)?.is_ok_and(|follower| follower.base_offset == header.next_offset()))
+    }
+}
+
+/// The piece of the file in memory.
+struct Window {
+    start: u64,
+    filled: usize,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    /// `want` bytes from `position` on, fewer only where `end` (or the file's) comes before.
+    fn at(&mut self, file: &dyn DiskFile, position: u64, want: usize, end: u64) -> io::Result<&[u8]> {
+        let want = want.min(end.saturating_sub(position) as usize);
+        if position < self.start || position + want as u64 > self.start + self.filled as u64 {
+            self.fill(file, position, end)?;
+        }
+        let from = (position - self.start) as usize;
+        Ok(&self.bytes[from.min(self.filled)..(from + want).min(self.filled)])
+    }
+
+    /// As many bytes from `position` on as the window has, at least one unless the file ends there.
+    fn some(&mut self, file: &dyn DiskFile, position: u64, end: u64) -> io::Result<&[u8]> {
+        if position < self.start || position >= self.start + self.filled as u64 {
+            self.fill(file, position, end)?;
+        }
+        let from = (position - self.start) as usize;
+        let to = self.filled.min((end - self.start) as usize);
+        Ok(&self.bytes[from.min(to)..to])
+    }
+
+    fn fill(&mut self, file: &dyn DiskFile, position: u64, end: u64) -> io::Result<()> {
+        let want = self.bytes.len().min(end.saturating_sub(position) as usize);
+        self.start = position;
+        self.filled = 0;
+        self.filled = file.read_up_to(position, &mut self.bytes[..want])?;
+        Ok(())
+    }
+}

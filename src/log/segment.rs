@@ -1,0 +1,353 @@
+//! A segment: a run of batches in one file, with its indexes.
+//!
+//! Knows its own files and the batches in them, not the log it is part of. Whoever appends (one at a time, under the
+//! log's lock) tells it what was written; any number of threads read meanwhile. What always holds: indexes are a
+//! function of the batches and of the interval the segment was made with, so a rebuilt index has the bytes of the
+//! first one; and `bytes` is where the segment ends, whatever the file holds behind it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::bounds::SCAN_WINDOW_BYTES;
+use super::disk::{DiskFile, OpenMode};
+use super::entry_file::EntryFile;
+use super::file_pool::FileId;
+use super::files::Files;
+use super::indexes::{OffsetEntry, TimeEntry};
+use super::names::Kind;
+use super::scan::{Region, Scanner, Step};
+use super::txn_index::{self, AbortedTxn};
+use super::verified::Verified;
+use crate::base::Offset;
+use crate::record::BatchHeader;
+
+/// What grows with every batch beside the files: enough to go on appending without reading them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Growth {
+    /// -1 while no batch has a timestamp.
+    pub max_timestamp: i64,
+    /// The last offset of the first batch that has it.
+    pub max_timestamp_offset: Offset,
+    /// The first batch's largest timestamp, which rolling by time goes by.
+    pub first_timestamp: i64,
+    /// When the segment was made.
+    pub created_ms: i64,
+    /// Since the last index entry, the batch of that entry included.
+    pub bytes_since_entry: u64,
+    /// `index.interval.bytes` when the segment was made; kept, so that a rebuilt index is the same index.
+    pub interval: u32,
+    /// Entries of the transaction index.
+    pub aborted: u32,
+}
+
+impl Growth {
+    pub fn new(base: Offset, created_ms: i64, interval: u32) -> Growth {
+        Growth {
+            max_timestamp: -1,
+            max_timestamp_offset: base,
+            first_timestamp: -1,
+            created_ms,
+            bytes_since_entry: 0,
+            interval,
+            aborted: 0,
+        }
+    }
+}
+
+/// A segment's sizes at some moment, as a state file keeps them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentSummary {
+    pub base: Offset,
+    pub log_bytes: u64,
+    /// Entries of the offset index.
+    pub index_entries: u32,
+    /// Entries of the time index, less the closing one that the next overwrites.
+    pub time_entries: u32,
+    pub(super) growth: Growth,
+}
+
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub base: Offset,
+    pub files: Arc<Files>,
+    log_id: FileId,
+    /// Where the last good batch ends.
+    bytes: AtomicU64,
+    pub index: EntryFile<OffsetEntry>,
+    pub time_index: EntryFile<TimeEntry>,
+    growth: Mutex<Growth>,
+    /// Whether the indexes were looked at since the log was opened; and whoever looks or rebuilds holds it.
+    pub checked: Mutex<bool>,
+    pub verified: Mutex<Verified>,
+    /// The file that is being appended to, or not yet synced: not the pool's to close.
+    held: Mutex<Option<Arc<dyn DiskFile>>>,
+    /// An fsync of the file failed: it is not asked again.
+    abandoned: AtomicBool,
+}
+
+impl Segment {
+    /// A segment whose file has `bytes` bytes of which nothing is known yet.
+    pub fn found(files: &Arc<Files>, base: Offset, bytes: u64, growth: Growth) -> Segment {
+        Segment {
+            base,
+            files: Arc::clone(files),
+            log_id: FileId::fresh(),
+            bytes: AtomicU64::new(bytes),
+            index: EntryFile::empty(files, base),
+            time_index: EntryFile::empty(files, base),
+            growth: Mutex::new(growth),
+            checked: Mutex::new(false),
+            verified: Mutex::new(Verified::default()),
+            held: Mutex::new(None),
+            abandoned: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes the files of a new segment. Whatever had the name before is gone.
+    pub fn create(files: &Arc<Files>, base: Offset, growth: Growth) -> io::Result<Segment> {
+        for kind in [Kind::Index, Kind::TimeIndex, Kind::TxnIndex, Kind::Log] {
+            files.remove(base, kind)?;
+        }
+        let file = files.open(base, Kind::Log, OpenMode::Create)?;
+        let segment = Segment::found(files, base, 0, growth);
+        segment.verified.lock().trust_from(0);
+        *segment.held.lock() = Some(file);
+        *segment.checked.lock() = true;
+        Ok(segment)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// The segment ends here, whatever the file holds behind it.
+    pub fn set_bytes(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Release);
+    }
+
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+    }
+
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    pub fn growth(&self) -> Growth {
+        *self.growth.lock()
+    }
+
+    pub fn set_growth(&self, growth: Growth) {
+        *self.growth.lock() = growth;
+    }
+
+    pub fn log_path(&self) -> std::path::PathBuf {
+        self.files.path(self.base, Kind::Log)
+    }
+
+    /// The batches' file, for reading.
+    pub fn log_file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        if let Some(file) = &*self.held.lock() {
+            return Ok(Arc::clone(file));
+        }
+        self.files.pooled(self.log_id, self.base, Kind::Log, OpenMode::Read)
+    }
+
+    /// The batches' file, for appending; stays open until [`Segment::release`].
+    pub fn hold_for_writing(&self) -> io::Result<Arc<dyn DiskFile>> {
+        let mut held = self.held.lock();
+        if let Some(file) = &*held {
+            return Ok(Arc::clone(file));
+        }
+        let file = self.files.open(self.base, Kind::Log, OpenMode::Write)?;
+        *held = Some(Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// Synced and sealed: from now on the pool opens the file when somebody reads.
+    pub fn release(&self) {
+        *self.held.lock() = None;
+    }
+
+    /// Enters a batch that stands whole at `position`, where the segment ended. Kafka's LogSegment.append.
+    pub fn note(&self, header: &BatchHeader, position: u64) {
+        let last_offset = header.last_offset();
+        {
+            let mut growth = self.growth.lock();
+            if position == 0 {
+                growth.first_timestamp = header.max_timestamp;
+            }
+            if header.max_timestamp > growth.max_timestamp {
+                growth.max_timestamp = header.max_timestamp;
+                growth.max_timestamp_offset = last_offset;
+            }
+            if growth.bytes_since_entry > u64::from(growth.interval) {
+                self.index.push(OffsetEntry { relative: self.relative(last_offset), position: position as u32 });
+                if let Some(entry) = self.due_time_entry(&growth) {
+                    self.time_index.push(entry);
+                }
+                growth.bytes_since_entry = 0;
+            }
+            growth.bytes_since_entry += header.total_bytes() as u64;
+        }
+        self.bytes.store(position + header.total_bytes() as u64, Ordering::Release);
+    }
+
+    /// The time index entry that is due if one is written now: none if the last one says the same.
+    fn due_time_entry(&self, growth: &Growth) -> Option<TimeEntry> {
+        let last = self.time_index.last().map_or(-1, |entry| entry.timestamp);
+        (growth.max_timestamp > last).then(|| TimeEntry {
+            timestamp: growth.max_timestamp,
+            relative: self.relative(growth.max_timestamp_offset),
+        })
+    }
+
+    /// Enters an aborted transaction whose marker was just written.
+    pub fn note_abort(&self, aborted: &AbortedTxn) -> io::Result<()> {
+        let mut growth = self.growth.lock();
+        txn_index::append(&self.files, self.base, growth.aborted, aborted)?;
+        growth.aborted += 1;
+        Ok(())
+    }
+
+    /// Nothing more will be appended: the time index gets its last entry, both indexes are written.
+    pub fn seal(&self) -> io::Result<()> {
+        if let Some(entry) = self.due_time_entry(&self.growth()) {
+            self.time_index.push(entry);
+        }
+        self.index.shrink();
+        self.time_index.shrink();
+        self.write_indexes()
+    }
+
+    /// Brings the index files up to date, as after a clean stop.
+    pub fn write_indexes(&self) -> io::Result<()> {
+        self.index.write_out(None)?;
+        self.time_index.write_out(self.due_time_entry(&self.growth()))
+    }
+
+    pub fn sync_indexes(&self) -> io::Result<()> {
+        self.index.sync()?;
+        self.time_index.sync()?;
+        if self.growth().aborted > 0 {
+            txn_index::sync(&self.files, self.base)?;
+        }
+        Ok(())
+    }
+
+    pub fn summary(&self) -> SegmentSummary {
+        SegmentSummary {
+            base: self.base,
+            log_bytes: self.bytes(),
+            index_entries: self.index.len() as u32,
+            time_entries: self.time_index.len() as u32,
+            growth: self.growth(),
+        }
+    }
+
+    /// Whether the index files are as long as this summary of a checkpoint says.
+    fn indexes_fit(&self, summary: &SegmentSummary) -> io::Result<bool> {
+        let time_bytes = u64::from(summary.time_entries) * TimeEntry::BYTES as u64;
+        let closing = time_bytes + TimeEntry::BYTES as u64;
+        let time_found = self.time_index.file_bytes()?;
+        Ok(self.index.file_bytes()? == u64::from(summary.index_entries) * OffsetEntry::BYTES as u64
+            && (time_found == time_bytes || time_found == closing))
+    }
+
+    /// Takes sizes and indexes from a summary, for a segment that ends or goes on there. False if the index files
+    /// do not look like it; then they must be rebuilt.
+    pub fn resume(&self, summary: &SegmentSummary, exact: bool) -> io::Result<bool> {
+        self.set_growth(summary.growth);
+        self.bytes.store(summary.log_bytes, Ordering::Release);
+        if exact && !self.indexes_fit(summary)? {
+            return Ok(false);
+        }
+        let adopted = self
+            .index
+            .adopt(summary.index_entries as usize)
+            .and_then(|()| self.time_index.adopt(summary.time_entries as usize));
+        match adopted {
+            Ok(()) => Ok(self.ends_agree(summary)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What can be known of the indexes without reading the log: their last entries lie inside it.
+    fn ends_agree(&self, summary: &SegmentSummary) -> bool {
+        let index = self.index.last().is_none_or(|last| u64::from(last.position) < summary.log_bytes);
+        let time = self.time_index.last().is_none_or(|last| last.timestamp <= summary.growth.max_timestamp);
+        index && time
+    }
+
+    /// Forgets everything but the file, for walking it from the start.
+    pub fn forget(&self) -> io::Result<()> {
+        self.index.truncate(|_| false)?;
+        self.time_index.truncate(|_| false)?;
+        let old = self.growth();
+        self.set_growth(Growth::new(self.base, old.created_ms, old.interval));
+        self.bytes.store(0, Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes both indexes anew from the batches, and writes them. Damaged places are stepped over.
+    pub fn rebuild_indexes(&self, end: u64, bound: Offset, gaps: bool) -> io::Result<()> {
+        let file = self.log_file()?;
+        let fresh = Segment::found(&self.files, self.base, 0, {
+            let old = self.growth();
+            Growth::new(self.base, old.created_ms, old.interval)
+        });
+        let region = Region { start: 0, end, expected: self.base, bound, gaps, verify: false };
+        let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
+        loop {
+            match scanner.step()? {
+                Step::Batch { position, header } => fresh.note(&header, position),
+                Step::Damage { .. } => {
+                    if !scanner.skip_damage()? {
+                        break;
+                    }
+                }
+                Step::End => break,
+            }
+        }
+        self.set_growth(Growth { aborted: self.growth().aborted, ..fresh.growth() });
+        let (index, time_index) = (fresh.index.len(), fresh.time_index.len());
+        fresh.write_indexes()?;
+        self.index.adopt(index)?;
+        self.time_index.adopt(time_index)
+    }
+
+    /// Cuts the segment short: the file (as far as the disk lets it) and, in any case, what this process believes.
+    pub fn cut(&self, bytes: u64) -> io::Result<()> {
+        self.bytes.store(bytes, Ordering::Release);
+        self.hold_for_writing()?.set_len(bytes)
+    }
+
+    /// Removes the files. Who has them open can go on reading.
+    pub fn remove(&self) -> io::Result<()> {
+        self.files.pool.forget(self.log_id);
+        // The log goes first: an index without its log is swept away by the next start, a log without its
+        // indexes would come back to life.
+        for kind in [Kind::Log, Kind::Index, Kind::TimeIndex, Kind::TxnIndex] {
+            self.files.remove(self.base, kind)?;
+        }
+        Ok(())
+    }
+
+    pub fn offset(&self, relative: u32) -> Offset {
+        self.base.plus(i64::from(relative))
+    }
+
+    pub fn relative(&self, offset: Offset) -> u32 {
+        offset.since(self.base) as u32
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        self.files.pool.forget(self.log_id);
+    }
+}

@@ -1,0 +1,4 @@
+//! The partition log's stories, one file each.
+
+mod basics;
+mod model;

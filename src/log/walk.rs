@@ -1,0 +1,408 @@
+//! Walking batches to bring everything beside them up to date: indexes, producers, epochs, aborted transactions.
+//!
+//! Recovery walks what a crash left; a log that was cut walks back to what it is left with.
+
+use std::io;
+use std::sync::Arc;
+
+use super::append::marker_of;
+use super::bounds::SCAN_WINDOW_BYTES;
+use super::disk::DiskFile;
+use super::epochs::Epochs;
+use super::error::LogError;
+use super::files::Files;
+use super::partition::{Mark, Sealed, Writer};
+use super::producers::Producers;
+use super::ready::read_state;
+use super::scan::{Region, Scanner, Step};
+use super::seek::{Extent, Place};
+use super::segment::{Growth, Segment};
+use super::settings::{LogSettings, OpenReport};
+use super::state_file::LogState;
+use super::txn_index::{self, AbortedTxn};
+use super::verified::Hole;
+use crate::base::{LeaderEpoch, Now, Offset};
+use crate::record::{BatchHeader, BatchView};
+
+/// How a walked segment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// With a good batch, where it should.
+    Whole,
+    /// Something is missing at its end, and stays missing.
+    Hole,
+    /// The tail was cut off: here the log ends.
+    Cut,
+}
+
+/// The state of a walk.
+pub(super) struct Walk<'a> {
+    files: &'a Files,
+    pub gaps: bool,
+    /// Damage below this offset is a hole, above it a torn tail.
+    hole_below: Offset,
+    now: Now,
+    pub next: Offset,
+    pub producers: Producers,
+    pub epochs: Epochs,
+    pub scanned_bytes: u64,
+    /// Walked segments that are not the last.
+    pub sealed: Vec<Sealed>,
+    log_start: Offset,
+    pub report: &'a mut OpenReport,
+}
+
+/// Control batches are small; one that claims to be larger is not read for its marker.
+const CONTROL_BATCH_BYTES_MAX: usize = 1 << 20;
+
+impl<'a> Walk<'a> {
+    pub fn new(
+        files: &'a Files,
+        settings: &LogSettings,
+        log_start: Offset,
+        hole_below: Offset,
+        now: Now,
+        report: &'a mut OpenReport,
+    ) -> Walk<'a> {
+        Walk {
+            files,
+            gaps: settings.cleanup_compact,
+            hole_below,
+            now,
+            next: Offset::ZERO,
+            producers: Producers::default(),
+            epochs: Epochs::default(),
+            scanned_bytes: 0,
+            sealed: Vec::new(),
+            log_start,
+            report,
+        }
+    }
+
+    /// Walks a segment from `position` (all of it, or what was appended behind a state). Moves `next` to its end.
+    pub fn segment(
+        &mut self,
+        segment: &Arc<Segment>,
+        position: u64,
+        next_base: Option<Offset>,
+    ) -> Result<Ending, LogError> {
+        let storage = LogError::io("recover", segment.log_path());
+        let before = segment.bytes();
+        let ending = self.segment_io(segment, position, next_base).map_err(storage)?;
+        *segment.checked.lock() = true;
+        if position == segment.bytes() && position == before {
+            return Ok(ending);
+        }
+        if next_base.is_some() && ending != Ending::Cut {
+            segment.seal().map_err(LogError::io("write the indexes of", segment.log_path()))?;
+            let state = LogState {
+                next_offset: self.next,
+                log_start: self.log_start.min(self.next),
+                leader_epoch: self.epochs.latest().unwrap_or(LeaderEpoch(-1)),
+                segment: Some(segment.summary()),
+                producers: self.producers.clone(),
+            };
+            Sealed::queue(&mut self.sealed, Arc::clone(segment), &state);
+        } else {
+            // A crash may have left half an entry behind those that count.
+            segment.write_indexes().map_err(LogError::io("write the indexes of", segment.log_path()))?;
+        }
+        Ok(ending)
+    }
+
+    fn segment_io(&mut self, segment: &Segment, start: u64, next_base: Option<Offset>) -> io::Result<Ending> {
+        let end = segment.bytes();
+        let file = segment.log_file()?;
+        if start == 0 {
+            if self.next < segment.base {
+                self.missing(segment, 0, self.next, segment.base);
+            }
+            self.next = segment.base;
+            segment.forget()?;
+            txn_index::truncate(self.files, segment.base, 0)?;
+        } else {
+            segment.set_bytes(start);
+            txn_index::truncate(self.files, segment.base, segment.growth().aborted)?;
+        }
+        if start < end {
+            self.scanned_bytes += end - start;
+        }
+        let bound = next_base.unwrap_or(Offset(i64::MAX));
+        let verify = self.next >= self.hole_below;
+        let region = Region { start, end, expected: self.next, bound, gaps: self.gaps, verify };
+        let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
+        let mut trusted_from = verify.then_some(start);
+        let mut after_hole = false;
+        let ending = loop {
+            let expected = scanner.expected();
+            match scanner.step()? {
+                Step::Batch { position, header } => {
+                    if header.base_offset > expected && !self.gaps && !after_hole {
+                        if expected >= self.hole_below {
+                            break self.cut(segment, position, end, "offsets are missing before it")?;
+                        }
+                        self.missing(segment, position, expected, header.base_offset);
+                    }
+                    after_hole = false;
+                    self.enter(segment, &*file, position, &header)?;
+                    if trusted_from.is_none() && self.next >= self.hole_below {
+                        scanner.set_verify(true);
+                        trusted_from = Some(scanner.position());
+                    }
+                }
+                Step::Damage { position, reason } if expected >= self.hole_below => {
+                    if next_base == Some(expected) {
+                        // Left by a write that was taken back before the next segment began.
+                        self.cut(segment, position, end, &reason.to_string())?;
+                        break Ending::Whole;
+                    }
+                    break self.cut(segment, position, end, &reason.to_string())?;
+                }
+                Step::Damage { position, reason } => {
+                    self.report.note(format!(
+                        "{}: no good batch at position {position}: {reason}",
+                        segment.log_path().display()
+                    ));
+                    if !scanner.skip_damage()? {
+                        // How many offsets are gone only the next segment can tell, or a state.
+                        if let Some(next) = next_base {
+                            self.missing(segment, position, expected, next);
+                            self.next = next;
+                        }
+                        break Ending::Hole;
+                    }
+                    let resume = scanner.position();
+                    let mut head = [0; crate::record::HEADER_BYTES];
+                    file.read_exact_at(resume, &mut head)?;
+                    if let Ok(header) = BatchHeader::parse(&head) {
+                        self.hole(segment, Hole { position, resume, first: expected, next: header.base_offset });
+                    }
+                    after_hole = true;
+                }
+                Step::End => match next_base {
+                    Some(next) if expected < next && !self.gaps => {
+                        if expected >= self.hole_below {
+                            self.report.note(format!(
+                                "{}: offsets {expected} up to (not including) {next} never reached the disk",
+                                segment.log_path().display()
+                            ));
+                            break Ending::Cut;
+                        }
+                        self.missing(segment, scanner.position(), expected, next);
+                        self.next = next;
+                        break Ending::Hole;
+                    }
+                    _ => break Ending::Whole,
+                },
+            }
+        };
+        if let Some(position) = trusted_from {
+            segment.verified.lock().trust_from(position);
+        }
+        Ok(ending)
+    }
+
+    /// Walks a segment that lost its end, for its indexes alone.
+    pub fn survey(&mut self, segment: &Segment, end: u64, bound: Offset) -> Result<(), LogError> {
+        let storage = LogError::io("read", segment.log_path());
+        let surveyed = (|| {
+            let file = segment.log_file()?;
+            let region = Region { start: 0, end, expected: segment.base, bound, gaps: self.gaps, verify: false };
+            let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
+            loop {
+                match scanner.step()? {
+                    Step::Batch { position, header } => segment.note(&header, position),
+                    Step::Damage { .. } if scanner.skip_damage()? => {}
+                    Step::Damage { .. } | Step::End => break,
+                }
+            }
+            Ok(scanner.expected())
+        })();
+        let reached = surveyed.map_err(storage)?;
+        self.scanned_bytes += end;
+        self.missing(segment, segment.bytes(), reached, bound);
+        *segment.checked.lock() = true;
+        Ok(())
+    }
+
+    fn enter(&mut self, segment: &Segment, file: &dyn DiskFile, position: u64, header: &BatchHeader) -> io::Result<()> {
+        segment.note(header, position);
+        self.next = header.next_offset();
+        self.epochs.assign(header.leader_epoch, header.base_offset);
+        if let Some(aborted) = note_producer(&mut self.producers, file, position, header, self.now.wall_ms)? {
+            segment.note_abort(&aborted)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the log before `position`.
+    fn cut(&mut self, segment: &Segment, position: u64, end: u64, reason: &str) -> io::Result<Ending> {
+        self.report.cut_bytes += end - position;
+        self.report.note(format!(
+            "{}: {} bytes were cut at position {position} (offset {}): {reason}",
+            segment.log_path().display(),
+            end - position,
+            self.next
+        ));
+        segment.cut(position)?;
+        Ok(Ending::Cut)
+    }
+
+    fn missing(&mut self, segment: &Segment, position: u64, first: Offset, next: Offset) {
+        self.hole(segment, Hole { position, resume: position, first, next });
+    }
+
+    fn hole(&mut self, segment: &Segment, hole: Hole) {
+        if hole.first < hole.next {
+            self.report.holes += 1;
+            self.report.note(format!(
+                "{}: offsets {} up to (not including) {} are damaged",
+                segment.log_path().display(),
+                hole.first,
+                hole.next
+            ));
+        }
+        segment.verified.lock().add_hole(hole);
+    }
+}
+
+/// Tells the producers of a batch in the log. Gives the transaction it aborts.
+fn note_producer(
+    producers: &mut Producers,
+    file: &dyn DiskFile,
+    position: u64,
+    header: &BatchHeader,
+    now_ms: i64,
+) -> io::Result<Option<AbortedTxn>> {
+    if !header.has_producer_id() {
+        return Ok(None);
+    }
+    let mut marker = None;
+    if header.is_control() && header.total_bytes() <= CONTROL_BATCH_BYTES_MAX {
+        let mut bytes = vec![0; header.total_bytes()];
+        file.read_exact_at(position, &mut bytes)?;
+        // One that can't be read ends no transaction; whoever reads the log will say so.
+        marker = BatchView::parse(&bytes).and_then(|batch| marker_of(&batch)).unwrap_or(None);
+    }
+    let ended = producers.record(header, marker.as_ref(), now_ms).filter(|ended| ended.aborted);
+    Ok(ended.map(|ended| AbortedTxn {
+        producer_id: header.producer_id,
+        first_offset: ended.first,
+        last_offset: ended.marker,
+        last_stable_offset: ended.stable,
+    }))
+}
+
+/// After a cut at `mark`: everything beside the data goes back to what it was there. `segments` are those left.
+pub(super) fn rewind(files: &Files, writer: &mut Writer, segments: &[Arc<Segment>], mark: Mark, gaps: bool) {
+    writer.next_offset = mark.offset;
+    writer.epochs_unsaved |= writer.epochs.cut_end(mark.offset);
+    if let Some(last) = segments.last()
+        && let Err(error) = rewind_segment(last, mark, gaps)
+    {
+        ::log::error!("{}: its indexes can't be shortened: {error}", last.log_path().display());
+    }
+    match rewind_producers(files, writer, segments, mark, gaps) {
+        Ok(producers) => writer.producers = producers,
+        Err(error) => {
+            // Better to know nothing of anybody than to refuse what follows on what is gone.
+            ::log::error!("{}: the producers can't be read back: {error}", files.dir.display());
+            writer.producers = Producers::default();
+        }
+    }
+}
+
+fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
+    let limit = segment.relative(mark.offset);
+    segment.index.truncate(|entry| entry.relative < limit)?;
+    let last_entry = segment.index.last();
+    let reached = last_entry.map(|entry| entry.relative);
+    segment.time_index.truncate(|entry| reached.is_some_and(|reached| entry.relative <= reached))?;
+    let old = segment.growth();
+    let kept = txn_index::read(&segment.files, segment.base)?;
+    let aborted = kept.iter().take_while(|entry| entry.last_offset < mark.offset).count() as u32;
+    txn_index::truncate(&segment.files, segment.base, aborted)?;
+    let mut growth = Growth { aborted, ..Growth::new(segment.base, old.created_ms, old.interval) };
+    if mark.position > 0 {
+        growth.first_timestamp = old.first_timestamp;
+    }
+    if let Some(last) = segment.time_index.last() {
+        growth.max_timestamp = last.timestamp;
+        growth.max_timestamp_offset = segment.offset(last.relative);
+    }
+    let file = segment.log_file()?;
+    let extent = Extent { end: mark.position, bound: mark.offset, gaps };
+    let mut scanner = segment.scanner(&*file, 0, segment.base, extent, false);
+    if let Some(entry) = last_entry {
+        scanner.jump(u64::from(entry.position), segment.base);
+    }
+    loop {
+        match scanner.step()? {
+            Step::Batch { header, .. } => {
+                if header.max_timestamp > growth.max_timestamp {
+                    growth.max_timestamp = header.max_timestamp;
+                    growth.max_timestamp_offset = header.last_offset();
+                }
+                growth.bytes_since_entry += header.total_bytes() as u64;
+            }
+            Step::Damage { .. } if scanner.skip_damage()? => {}
+            Step::Damage { .. } | Step::End => break,
+        }
+    }
+    segment.set_growth(growth);
+    Ok(())
+}
+
+/// The producers as they were at `mark`: from the newest state up to it, and the batches since.
+fn rewind_producers(
+    files: &Files,
+    writer: &Writer,
+    segments: &[Arc<Segment>],
+    mark: Mark,
+    gaps: bool,
+) -> io::Result<Producers> {
+    let mut state = None;
+    let pending = writer.sealed.iter().rev().filter(|sealed| sealed.next_offset <= mark.offset);
+    if let Some(bytes) = pending.filter_map(|sealed| sealed.state.as_ref()).next() {
+        state = LogState::decode(bytes).ok();
+    }
+    for offset in writer.states.range(..=mark.offset).rev() {
+        if state.as_ref().is_some_and(|state: &LogState| state.next_offset >= *offset) {
+            break;
+        }
+        if let Ok(found) = read_state(files, *offset)? {
+            state = Some(found);
+            break;
+        }
+    }
+    let (from, mut producers) = match state {
+        Some(state) => (state.next_offset, state.producers),
+        None => (Offset::ZERO, Producers::default()),
+    };
+    let seen_ms = |id| writer.producers.states().find(|known| known.producer_id == id).map(|known| known.last_seen_ms);
+    for (n, segment) in segments.iter().enumerate() {
+        let bound = segments.get(n + 1).map_or(mark.offset, |next| next.base);
+        if bound <= from {
+            continue;
+        }
+        let extent = segment.make_ready(Extent { end: segment.bytes(), bound, gaps })?;
+        let (position, expected) = match segment.locate(from.max(segment.base), extent, true)? {
+            Place::Batch { position, header } => (position, header.base_offset),
+            _ => (0, segment.base),
+        };
+        let file = segment.log_file()?;
+        let mut scanner = segment.scanner(&*file, position, expected, extent, false);
+        loop {
+            match scanner.step()? {
+                Step::Batch { position, header } if header.base_offset >= from => {
+                    let now_ms = seen_ms(header.producer_id).unwrap_or(0);
+                    note_producer(&mut producers, &*file, position, &header, now_ms)?;
+                }
+                Step::Batch { .. } => {}
+                Step::Damage { .. } if scanner.skip_damage()? => {}
+                Step::Damage { .. } | Step::End => break,
+            }
+        }
+    }
+    Ok(producers)
+}

@@ -1,0 +1,178 @@
+//! What a broker checks of a client's batch before it takes any lock (Kafka's LogValidator and UnifiedLog).
+
+use super::{BatchError, BatchHeader, BatchView};
+use crate::base::Offset;
+use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+
+/// The rules that differ from topic to topic.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchRules {
+    /// `max.message.bytes`.
+    pub bytes_max: usize,
+    /// A compacted topic can't do without keys.
+    pub keys_required: bool,
+}
+
+/// One whole batch that a client may append. Compressed records are not unpacked but where their keys matter:
+/// the client's header is believed, as its CRC covers it.
+#[derive(Debug, Clone, Copy)]
+pub struct ValidBatch<'a> {
+    pub header: BatchHeader,
+    pub bytes: &'a [u8],
+}
+
+impl<'a> ValidBatch<'a> {
+    pub fn check(bytes: &'a [u8], rules: &BatchRules) -> Result<ValidBatch<'a>, BatchError> {
+        let batch = BatchView::parse(bytes)?;
+        if batch.bytes.len() != bytes.len() {
+            return Err(BatchError::Invalid("a client sends exactly one batch for a partition"));
+        }
+        if bytes.len() > rules.bytes_max {
+            return Err(BatchError::TooLarge { bytes: bytes.len(), max: rules.bytes_max });
+        }
+        batch.verify_crc()?;
+        check_header(&batch.header)?;
+        let codec = batch.header.codec()?;
+        if codec == super::Codec::None || rules.keys_required {
+            check_records(&batch, rules)?;
+        }
+        Ok(ValidBatch { header: batch.header, bytes })
+    }
+
+    /// A batch that this process built itself: its own coordinators' records and markers.
+    pub fn built_here(bytes: &'a [u8]) -> Result<ValidBatch<'a>, BatchError> {
+        let batch = BatchView::parse(bytes)?;
+        if batch.bytes.len() != bytes.len() {
+            return Err(BatchError::Invalid("it is followed by other bytes"));
+        }
+        Ok(ValidBatch { header: batch.header, bytes })
+    }
+}
+
+fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
+    if header.base_offset != Offset::ZERO {
+        return Err(BatchError::Invalid("its base offset is not 0; offsets are the broker's to assign"));
+    }
+    if header.is_control() {
+        return Err(BatchError::Invalid("clients must not send control records"));
+    }
+    if header.record_count <= 0 {
+        return Err(BatchError::Invalid("it holds no record"));
+    }
+    if i64::from(header.last_offset_delta) + 1 != i64::from(header.record_count) {
+        return Err(BatchError::Invalid("its last offset and its record count contradict each other"));
+    }
+    if header.has_log_append_time() {
+        return Err(BatchError::TimestampType);
+    }
+    if header.has_producer_id() {
+        if header.base_sequence < 0 || header.producer_epoch < 0 {
+            return Err(BatchError::Invalid("it has a producer id, but no sequence or epoch"));
+        }
+    } else if header.is_transactional() {
+        return Err(BatchError::Invalid("it is transactional, but has no producer id"));
+    }
+    Ok(())
+}
+
+fn check_records(batch: &BatchView<'_>, rules: &BatchRules) -> Result<(), BatchError> {
+    let records = batch.records(DECOMPRESSED_BATCH_BYTES_MAX)?;
+    for (index, record) in (0..).zip(records.iter()) {
+        let record = record?;
+        if record.offset_delta != index {
+            return Err(BatchError::Record { index, reason: "its offset is out of turn" });
+        }
+        if record.header_count > 0 {
+            for header in record.headers() {
+                header.map_err(|_| BatchError::Record { index, reason: "its headers are broken" })?;
+            }
+        }
+        if rules.keys_required && record.key.is_none() {
+            return Err(BatchError::KeyMissing { index });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ErrorCode;
+    use crate::record::{BatchBuilder, Codec, ProducerStamp, attributes};
+
+    const RULES: BatchRules = BatchRules { bytes_max: 1000, keys_required: false };
+
+    fn batch(codec: Codec, stamp: ProducerStamp) -> Vec<u8> {
+        let mut builder = BatchBuilder::new(codec);
+        builder.append(1, Some(b"k"), Some(b"v"), &[(b"h", Some(b"1"))]);
+        builder.append(2, None, Some(b"w"), &[]);
+        builder.finish(stamp).expect("packs")
+    }
+
+    /// Changes the header and makes the CRC right again, so that only the rule under test speaks.
+    fn changed(change: impl FnOnce(&mut BatchHeader)) -> Vec<u8> {
+        let mut bytes = batch(Codec::None, ProducerStamp::NONE);
+        let mut header = BatchHeader::parse(&bytes).expect("whole");
+        change(&mut header);
+        header.crc = header.crc_with(&bytes[crate::record::HEADER_BYTES..]);
+        bytes[..crate::record::HEADER_BYTES].copy_from_slice(&header.encode());
+        bytes
+    }
+
+    fn code(bytes: &[u8], rules: &BatchRules) -> ErrorCode {
+        ValidBatch::check(bytes, rules).map_or_else(|e| e.error_code(), |_| ErrorCode::None)
+    }
+
+    #[test]
+    fn good_batches_pass() {
+        for codec in Codec::ALL {
+            assert_eq!(code(&batch(codec, ProducerStamp::NONE), &RULES), ErrorCode::None, "{codec:?}");
+        }
+        let stamp = ProducerStamp { producer_id: 1, producer_epoch: 0, base_sequence: 0 };
+        assert_eq!(code(&batch(Codec::None, stamp), &RULES), ErrorCode::None);
+    }
+
+    #[test]
+    fn each_rule_refuses_with_kafkas_code() {
+        let invalid = ErrorCode::InvalidRecord;
+        let cases: [(&str, Vec<u8>, ErrorCode); 10] = [
+            ("base offset", changed(|h| h.base_offset = Offset(5)), invalid),
+            ("control", changed(|h| h.attributes |= attributes::CONTROL), invalid),
+            ("no record", changed(|h| (h.record_count, h.last_offset_delta) = (0, -1)), invalid),
+            ("count", changed(|h| h.record_count = 3), invalid),
+            ("count and delta", changed(|h| (h.record_count, h.last_offset_delta) = (3, 2)), invalid),
+            ("fewer", changed(|h| (h.record_count, h.last_offset_delta) = (1, 0)), invalid),
+            ("no sequence", changed(|h| h.producer_id = 4), invalid),
+            ("transactional", changed(|h| h.attributes |= attributes::TRANSACTIONAL), invalid),
+            ("codec", changed(|h| h.attributes |= 7), invalid),
+            ("append time", changed(|h| h.attributes |= attributes::LOG_APPEND_TIME), ErrorCode::InvalidTimestamp),
+        ];
+        for (name, bytes, expected) in cases {
+            assert_eq!(code(&bytes, &RULES), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn size_crc_magic_and_two_batches_are_told_apart() {
+        let good = batch(Codec::None, ProducerStamp::NONE);
+        assert_eq!(code(&good, &BatchRules { bytes_max: good.len() - 1, ..RULES }), ErrorCode::MessageTooLarge);
+        let mut bad = good.clone();
+        *bad.last_mut().expect("not empty") ^= 1;
+        assert_eq!(code(&bad, &RULES), ErrorCode::CorruptMessage);
+        let mut old = good.clone();
+        old[16] = 1;
+        assert_eq!(code(&old, &RULES), ErrorCode::InvalidRecord);
+        assert_eq!(code(&[good.clone(), good].concat(), &RULES), ErrorCode::InvalidRecord);
+        assert_eq!(code(&[], &RULES), ErrorCode::CorruptMessage);
+    }
+
+    #[test]
+    fn a_compacted_topic_names_the_record_without_a_key() {
+        let rules = BatchRules { keys_required: true, ..RULES };
+        for codec in Codec::ALL {
+            let bytes = batch(codec, ProducerStamp::NONE);
+            let verdict = ValidBatch::check(&bytes, &rules).map(|_| ());
+            assert_eq!(verdict, Err(BatchError::KeyMissing { index: 1 }), "{codec:?}");
+        }
+    }
+}

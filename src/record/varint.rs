@@ -1,0 +1,103 @@
+//! Zigzag LEB128, the variable-length integers inside records (Kafka's ByteUtils).
+
+/// Reads a varint of at most 32 bits from the front; returns the value and how many bytes it took.
+#[inline]
+pub fn read_i32(bytes: &[u8]) -> Option<(i32, usize)> {
+    let (value, used) = read_unsigned(bytes, 5)?;
+    let value = u32::try_from(value).ok()?;
+    Some(((value >> 1) as i32 ^ -((value & 1) as i32), used))
+}
+
+/// Reads a varlong of at most 64 bits from the front.
+#[inline]
+pub fn read_i64(bytes: &[u8]) -> Option<(i64, usize)> {
+    let (value, used) = read_unsigned(bytes, 10)?;
+    Some(((value >> 1) as i64 ^ -((value & 1) as i64), used))
+}
+
+#[inline]
+fn read_unsigned(bytes: &[u8], bytes_max: usize) -> Option<(u64, usize)> {
+    // Most numbers inside records are below 64: one byte.
+    let first = *bytes.first()?;
+    if first < 0x80 {
+        return Some((u64::from(first), 1));
+    }
+    let mut value = u64::from(first & 0x7f);
+    for (i, byte) in bytes.iter().enumerate().take(bytes_max).skip(1) {
+        let part = u64::from(byte & 0x7f);
+        if i == 9 && part > 1 {
+            return None;
+        }
+        value |= part << (7 * i);
+        if *byte < 0x80 {
+            return Some((value, i + 1));
+        }
+    }
+    None
+}
+
+#[inline]
+pub fn write_i32(out: &mut Vec<u8>, value: i32) {
+    write_i64(out, i64::from(value));
+}
+
+#[inline]
+pub fn write_i64(out: &mut Vec<u8>, value: i64) {
+    let mut rest = zigzag(value);
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+/// How many bytes `value` takes.
+#[inline]
+pub fn len_i64(value: i64) -> usize {
+    let bits = 64 - zigzag(value).leading_zeros() as usize;
+    bits.div_ceil(7).max(1)
+}
+
+#[inline]
+fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn known_bytes() {
+        let mut out = Vec::new();
+        for value in [0, -1, 1, 63, -64, 64] {
+            write_i32(&mut out, value);
+        }
+        assert_eq!(out, [0x00, 0x01, 0x02, 0x7e, 0x7f, 0x80, 0x01]);
+    }
+
+    #[test]
+    fn what_never_ends_or_does_not_fit_is_refused() {
+        assert_eq!(read_i32(&[]), None);
+        assert_eq!(read_i32(&[0x80]), None);
+        assert_eq!(read_i32(&[0xff; 5]), None);
+        assert_eq!(read_i32(&[0xff, 0xff, 0xff, 0xff, 0x1f]), None);
+        assert_eq!(read_i64(&[0xff; 10]), None);
+        assert_eq!(read_i64(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(value: i64, small: i32) {
+            let mut out = Vec::new();
+            write_i64(&mut out, value);
+            prop_assert_eq!(out.len(), len_i64(value));
+            prop_assert_eq!(read_i64(&out), Some((value, out.len())));
+            out.clear();
+            write_i32(&mut out, small);
+            prop_assert_eq!(read_i32(&out), Some((small, out.len())));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! One connection, from its first byte to its last: tells the protocols apart and hands over to one of them.
+
+use std::io::{self, Read};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::output::Output;
+use super::waker::{ConnectionWaker, Watch, Woken};
+use super::{kafka, text};
+use crate::broker::{Caller, Core, Subscription, Waker};
+use crate::protocol::text::Opening;
+
+/// How long a closing connection listens for what the peer still sends: closing with unread bytes would make
+/// the system throw away what the peer has not read yet.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 1 << 20;
+
+pub struct Connection {
+    pub core: Arc<Core>,
+    pub socket: Arc<TcpStream>,
+    pub caller: Caller,
+    pub waker: Arc<ConnectionWaker>,
+    /// Text is spoken on this listener.
+    pub text: bool,
+    _stop: Subscription,
+}
+
+/// Why a connection ended, where that is worth a word.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Connection {
+    pub fn new(
+        core: Arc<Core>,
+        socket: Arc<TcpStream>,
+        caller: Caller,
+        waker: Arc<ConnectionWaker>,
+        text: bool,
+    ) -> Self {
+        let as_waker: Arc<dyn Waker> = waker.clone();
+        let stop = core.stop_list().subscribe(&as_waker);
+        Connection { core, socket, caller, waker, text, _stop: stop }
+    }
+
+    /// Serves the connection to its end.
+    pub fn serve(&self) -> Result<(), Ended> {
+        let idle_ms = self.core.config().network.idle_ms;
+        let idle = u64::try_from(idle_ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis);
+        self.socket.set_read_timeout(idle)?;
+        // A peer that never reads holds a thread no longer than one that never writes.
+        self.socket.set_write_timeout(idle)?;
+        let mut received = Vec::new();
+        let opening = loop {
+            if let Some(opening) = Opening::of(&received) {
+                break opening;
+            }
+            if self.read_more(&mut received)? == 0 {
+                match Opening::at_end(&received) {
+                    Some(opening) => break opening,
+                    None => return Ok(()),
+                }
+            }
+        };
+        let outcome = match opening {
+            Opening::Kafka => kafka::serve(self, &received),
+            Opening::Text if self.text => text::serve(self, &received),
+            Opening::Text => Err(Ended::Refused("text is switched off (text.enable)".to_owned())),
+            refused => {
+                // Best effort: the peer may be gone, and the log hears of it anyway.
+                let _ = (&*self.socket).send(&refused.refusal_bytes(), false);
+                Err(Ended::Refused(refused.refusal().map(|error| error.sentence).unwrap_or_default()))
+            }
+        };
+        self.linger();
+        outcome
+    }
+
+    /// Reads once into `received`; 0 is the end of input, or an idle connection's time being over.
+    pub fn read_more(&self, received: &mut Vec<u8>) -> io::Result<usize> {
+        const PIECE_BYTES: usize = 8 * 1024;
+        received.reserve(PIECE_BYTES);
+        loop {
+            match rustix::io::read(self.socket.as_fd(), rustix::buffer::spare_capacity(received)) {
+                Ok(read) => return Ok(read),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return Ok(0),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits for the broker or the socket, no longer than until `deadline_ms` (`Now::mono_ms`).
+    pub fn wait(&self, watch: Watch, deadline_ms: Option<i64>) -> io::Result<Woken> {
+        let timeout = deadline_ms.map(|deadline| {
+            let left = deadline.saturating_sub(self.core.now().mono_ms);
+            Duration::from_millis(u64::try_from(left).unwrap_or(0))
+        });
+        self.waker.wait(self.fd(), watch, timeout)
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Says that nothing more comes, and lets the peer read all of it.
+    fn linger(&self) {
+        if self.socket.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        let deadline = Instant::now() + LINGER;
+        let mut unread = [0; 4096];
+        let mut read = 0;
+        while read < LINGER_BYTES_MAX {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.socket.set_read_timeout(Some(left)).is_err() {
+                return;
+            }
+            match (&*self.socket).read(&mut unread) {
+                Ok(0) | Err(_) => return,
+                Ok(more) => read += more,
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Reading Kafka frames: four bytes of length, then so many bytes.
+//!
+//! Small frames are copied out of one small buffer. A large one is read to its exact end into a buffer of its own,
+//! which the decoder slices without copying and which comes back for the next. A buffer grows with what has
+//! arrived, never with what a length promises.
+
+use std::io::{self, Read};
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+
+use bytes::Bytes;
+
+const SMALL_BYTES: usize = 16 * 1024;
+/// A frame that claims more than this is believed only as fast as its bytes arrive.
+const GROWTH_BYTES_MIN: usize = 256 * 1024;
+/// A buffer above this is given back to the system after its frame.
+const RECYCLED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+const LENGTH_BYTES: usize = 4;
+
+pub struct FrameReader {
+    small: Vec<u8>,
+    /// Where the unread part of `small` begins.
+    start: usize,
+    /// The large frame under way, or the empty buffer for the next.
+    large: Vec<u8>,
+    /// The large frame's whole size with its length field; 0 when none is under way.
+    large_need: usize,
+    frame_bytes_max: usize,
+}
+
+/// What a read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filled {
+    Bytes,
+    End,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    #[error("a request claims {0} bytes, which no request can have")]
+    Negative(i32),
+    #[error("a request claims {length} bytes; at most {max} are allowed (socket.request.max.bytes)")]
+    TooLarge { length: usize, max: usize },
+}
+
+impl FrameReader {
+    /// Goes on from bytes that were read to tell the protocols apart.
+    pub fn new(already_read: &[u8], frame_bytes_max: usize) -> FrameReader {
+        let mut small = Vec::with_capacity(SMALL_BYTES.max(already_read.len()));
+        small.extend_from_slice(already_read);
+        FrameReader { small, start: 0, large: Vec::new(), large_need: 0, frame_bytes_max }
+    }
+
+    /// The next frame without its length, if it is there whole.
+    pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
+        if self.large_need > 0 {
+            if self.large.len() < self.large_need {
+                return Ok(None);
+            }
+            self.large_need = 0;
+            return Ok(Some(Bytes::from(std::mem::take(&mut self.large)).slice(LENGTH_BYTES..)));
+        }
+        let unread = &self.small[self.start..];
+        let Some(length) = unread.first_chunk::<LENGTH_BYTES>() else {
+            return Ok(None);
+        };
+        let length = i32::from_be_bytes(*length);
+        let length = usize::try_from(length).map_err(|_| FrameError::Negative(length))?;
+        if length > self.frame_bytes_max {
+            return Err(FrameError::TooLarge { length, max: self.frame_bytes_max });
+        }
+        let need = LENGTH_BYTES + length;
+        if let Some(frame) = unread.get(LENGTH_BYTES..need) {
+            let frame = Bytes::copy_from_slice(frame);
+            self.start += need;
+            return Ok(Some(frame));
+        }
+        if need > SMALL_BYTES {
+            self.large.clear();
+            self.large.extend_from_slice(unread);
+            self.large_need = need;
+            self.small.clear();
+            self.start = 0;
+        }
+        Ok(None)
+    }
+
+    /// Reads once, blocking until something comes (or the socket's timeout passes, which is an error).
+    pub fn fill(&mut self, mut socket: &TcpStream) -> io::Result<Filled> {
+        let read = if self.large_need > 0 {
+            let missing = self.large_need - self.large.len();
+            let step = missing.min(self.large.len().max(GROWTH_BYTES_MIN));
+            self.large.reserve_exact(step);
+            // Reads to the step's end: a large frame is worth waiting for whole, and nothing behind it is touched.
+            socket.by_ref().take(step as u64).read_to_end(&mut self.large)?
+        } else {
+            self.small.drain(..self.start);
+            self.start = 0;
+            self.small.reserve(SMALL_BYTES.saturating_sub(self.small.len()));
+            rustix::io::read(socket.as_fd(), rustix::buffer::spare_capacity(&mut self.small))?
+        };
+        Ok(if read == 0 { Filled::End } else { Filled::Bytes })
+    }
+
+    /// Whether more can be read without blocking than is read already.
+    pub fn more_waits(&self, socket: &TcpStream) -> bool {
+        let wanted = self.large_need.saturating_sub(self.large.len()).max(1) as u64;
+        rustix::io::ioctl_fionread(socket.as_fd()).is_ok_and(|waiting| waiting >= wanted)
+    }
+
+    /// Takes back a frame's buffer, if nobody else holds a part of it any more.
+    pub fn recycle(&mut self, frame: Bytes) {
+        if self.large_need > 0 || frame.len() <= SMALL_BYTES {
+            return;
+        }
+        if let Ok(buffer) = frame.try_into_mut()
+            && buffer.capacity() <= RECYCLED_BYTES_MAX
+        {
+            self.large = Vec::from(buffer);
+            self.large.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let near = TcpStream::connect(listener.local_addr().expect("bound")).expect("connects");
+        (near, listener.accept().expect("accepts").0)
+    }
+
+    fn frame(length: usize, fill: u8) -> Vec<u8> {
+        let mut bytes = (length as u32).to_be_bytes().to_vec();
+        bytes.resize(4 + length, fill);
+        bytes
+    }
+
+    fn read_all(socket: &TcpStream, reader: &mut FrameReader) -> Vec<(usize, u8)> {
+        let mut frames = Vec::new();
+        loop {
+            while let Some(frame) = reader.next_frame().expect("lengths are fine") {
+                frames.push((frame.len(), frame.first().copied().unwrap_or(0)));
+                reader.recycle(frame);
+            }
+            if reader.fill(socket).expect("reads") == Filled::End {
+                return frames;
+            }
+        }
+    }
+
+    #[test]
+    fn frames_of_all_sizes_come_whole_and_in_order() {
+        let sizes = [0, 1, 100, 16_380, 16_381, 20_000, 1_000_000, 5, 300_000, 300_000, 7, 6_000_000, 9];
+        let (mut near, far) = pair();
+        let bytes: Vec<u8> = (1..).zip(sizes).flat_map(|(i, size)| frame(size, i)).collect();
+        let writer = std::thread::spawn(move || {
+            // Odd pieces, so that every field is split somewhere.
+            for piece in bytes.chunks(7919) {
+                near.write_all(piece).expect("writes");
+            }
+        });
+        let expected: Vec<_> = (1..).zip(sizes).map(|(i, size)| (size, if size == 0 { 0 } else { i })).collect();
+        assert_eq!(read_all(&far, &mut FrameReader::new(&[], 100 << 20)), expected);
+        writer.join().expect("no panic");
+    }
+
+    #[test]
+    fn what_was_read_before_belongs_to_the_first_frame() {
+        let (mut near, far) = pair();
+        let bytes = frame(10, 3);
+        near.write_all(&bytes[1..]).expect("writes");
+        drop(near);
+        assert_eq!(read_all(&far, &mut FrameReader::new(&bytes[..1], 100)), [(10, 3)]);
+    }
+
+    #[test]
+    fn a_length_that_lies_takes_no_memory() {
+        let (mut near, far) = pair();
+        near.write_all(&(100u32 << 20).to_be_bytes()).expect("writes");
+        near.write_all(&[1; 10]).expect("writes");
+        drop(near);
+        let mut reader = FrameReader::new(&[], 100 << 20);
+        assert_eq!(read_all(&far, &mut reader), []);
+        assert!(reader.large.capacity() <= 2 * GROWTH_BYTES_MIN, "{}", reader.large.capacity());
+    }
+
+    #[test]
+    fn impossible_lengths_are_refused() {
+        let negative = FrameReader::new(&(-1i32).to_be_bytes(), 100).next_frame();
+        assert_eq!(negative, Err(FrameError::Negative(-1)));
+        let large = FrameReader::new(&101u32.to_be_bytes(), 100).next_frame();
+        assert_eq!(large, Err(FrameError::TooLarge { length: 101, max: 100 }));
+    }
+
+    #[test]
+    fn a_large_buffer_is_used_again() {
+        let (mut near, far) = pair();
+        let writer = std::thread::spawn(move || {
+            for _ in 0..2 {
+                near.write_all(&frame(500_000, 1)).expect("writes");
+            }
+            near
+        });
+        let mut reader = FrameReader::new(&[], 1 << 20);
+        let mut pointers = Vec::new();
+        while pointers.len() < 2 {
+            match reader.next_frame().expect("fine") {
+                Some(frame) => {
+                    pointers.push(frame.as_ptr() as usize);
+                    reader.recycle(frame);
+                }
+                None => assert_eq!(reader.fill(&far).expect("reads"), Filled::Bytes),
+            }
+        }
+        writer.join().expect("no panic");
+        assert!(pointers[0].abs_diff(pointers[1]) <= 4, "{pointers:?}");
+    }
+}

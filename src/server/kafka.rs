@@ -1,0 +1,180 @@
+//! A connection that speaks Kafka's protocol: requests in, answers out, in order.
+//!
+//! A request is answered on the thread that read it. While produce requests wait for their flush, further ones that
+//! have arrived are appended, so that they share it; anything else waits its turn, as Kafka has it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::connection::{Connection, Ended};
+use super::input::{Filled, FrameReader};
+use super::output::send_reply;
+use super::waker::{Watch, Woken};
+use crate::broker::{Answer, Pending, Reply, answer};
+use crate::protocol::kafka::ApiKey;
+
+/// Produce requests of one connection that may share a flush. Java and librdkafka send 5 at most.
+const SHARED_FLUSH_MAX: usize = 16;
+
+enum Slot {
+    Ready(Reply),
+    Waiting(Box<dyn Pending>),
+}
+
+pub fn serve(connection: &Connection, first_bytes: &[u8]) -> Result<(), Ended> {
+    let frame_bytes_max = connection.core.config().network.request_bytes_max;
+    let mut requests = Requests {
+        connection,
+        reader: FrameReader::new(first_bytes, frame_bytes_max),
+        held: None,
+        slots: VecDeque::new(),
+        peer_done: false,
+    };
+    let outcome = requests.run();
+    requests.abandon();
+    outcome
+}
+
+struct Requests<'a> {
+    connection: &'a Connection,
+    reader: FrameReader,
+    /// A whole frame whose turn has not come.
+    held: Option<Bytes>,
+    /// What is answered, or will be, in the order of the requests.
+    slots: VecDeque<Slot>,
+    /// The peer sends no more, but may still read.
+    peer_done: bool,
+}
+
+impl Requests<'_> {
+    fn run(&mut self) -> Result<(), Ended> {
+        let core = &self.connection.core;
+        loop {
+            self.take_frames()?;
+            self.send_ready()?;
+            let stopping = core.is_stopping();
+            let Some(Slot::Waiting(front)) = self.slots.front_mut() else {
+                // Nothing waits: what is held is taken next, else the peer has the word.
+                if self.held.is_some() {
+                    continue;
+                }
+                if stopping || self.peer_done {
+                    return Ok(());
+                }
+                match self.reader.fill(&self.connection.socket) {
+                    Ok(Filled::Bytes) => {}
+                    Ok(Filled::End) => self.peer_done = true,
+                    Err(error) if is_idle(&error) => return Ok(()),
+                    Err(error) => return Err(error.into()),
+                }
+                continue;
+            };
+            if front.wants_flush() {
+                if self.may_share() && self.reader.more_waits(&self.connection.socket) {
+                    if let Ok(Filled::Bytes) = self.reader.fill(&self.connection.socket) {
+                        continue;
+                    }
+                    self.peer_done = true;
+                }
+                core.flusher().run();
+            }
+            if self.look(stopping) {
+                continue;
+            }
+            let Some(Slot::Waiting(front)) = self.slots.front() else { continue };
+            let watch = if self.peer_done { Watch::Broken } else { Watch::Hangup };
+            match self.connection.wait(watch, Some(front.deadline_ms()))? {
+                Woken::Broker | Woken::Timeout => {}
+                // What is to be flushed is answered even to a peer that closed its half; who waits for records is gone.
+                Woken::Socket if front.wants_flush() && !self.peer_done => self.peer_done = true,
+                Woken::Socket => return Ok(()),
+            }
+            self.look(core.is_stopping());
+        }
+    }
+
+    /// Answers frames that are here for as long as their turn is now.
+    fn take_frames(&mut self) -> Result<(), Ended> {
+        loop {
+            let frame = match self.held.take() {
+                Some(frame) => Some(frame),
+                None => self.reader.next_frame().map_err(|error| Ended::Refused(error.to_string()))?,
+            };
+            let Some(frame) = frame else { return Ok(()) };
+            let in_turn = self.slots.is_empty() || (self.may_share() && is_produce(&frame));
+            if !in_turn {
+                self.held = Some(frame);
+                return Ok(());
+            }
+            let core = &self.connection.core;
+            match answer(core, &self.connection.caller, frame.clone(), core.now()) {
+                Answer::Reply(reply) if self.slots.is_empty() => {
+                    send_reply(&mut &*self.connection.socket, &reply)?;
+                }
+                Answer::Reply(reply) => self.slots.push_back(Slot::Ready(reply)),
+                Answer::Wait(pending) => self.slots.push_back(Slot::Waiting(pending)),
+                Answer::Silent => {}
+                Answer::Close(reason) => return Err(Ended::Refused(reason)),
+            }
+            self.reader.recycle(frame);
+        }
+    }
+
+    /// Whether a further produce request may be appended now: all before it wait for a flush, too.
+    fn may_share(&self) -> bool {
+        let flushes = |slot: &Slot| match slot {
+            Slot::Ready(_) => true,
+            Slot::Waiting(pending) => pending.wants_flush(),
+        };
+        self.held.is_none() && self.slots.len() < SHARED_FLUSH_MAX && self.slots.iter().all(flushes)
+    }
+
+    /// Lets the first in line look whether it has what it waits for.
+    fn look(&mut self, last: bool) -> bool {
+        let core = &self.connection.core;
+        let Some(Slot::Waiting(front)) = self.slots.front_mut() else { return true };
+        match front.look(core, core.now(), last) {
+            None => false,
+            Some(Answer::Reply(reply)) => {
+                self.slots[0] = Slot::Ready(reply);
+                true
+            }
+            Some(Answer::Wait(pending)) => {
+                self.slots[0] = Slot::Waiting(pending);
+                true
+            }
+            Some(Answer::Silent | Answer::Close(_)) => {
+                self.slots.pop_front();
+                true
+            }
+        }
+    }
+
+    fn send_ready(&mut self) -> Result<(), Ended> {
+        while let Some(Slot::Ready(reply)) = self.slots.front() {
+            send_reply(&mut &*self.connection.socket, reply)?;
+            self.slots.pop_front();
+        }
+        Ok(())
+    }
+
+    /// The connection ends while something waits: what was appended is still flushed.
+    fn abandon(&mut self) {
+        let core = &self.connection.core;
+        for slot in &mut self.slots {
+            if let Slot::Waiting(pending) = slot {
+                pending.look(core, core.now(), true);
+            }
+        }
+    }
+}
+
+fn is_produce(frame: &Bytes) -> bool {
+    frame.first_chunk::<2>().is_some_and(|key| i16::from_be_bytes(*key) == ApiKey::Produce.code())
+}
+
+/// The time that `connections.max.idle.ms` grants is over.
+fn is_idle(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
+}

@@ -1,0 +1,204 @@
+//! Waiting on a socket and on the broker at the same time: poll(2) with an eventfd.
+//!
+//! A connection that never waits never opens an eventfd, so thousands of idle ones cost one descriptor each.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::broker::Waker;
+
+/// Wakes one connection's thread.
+#[derive(Default)]
+pub struct ConnectionWaker {
+    signalled: AtomicBool,
+    fds: OnceLock<WakeFds>,
+}
+
+/// What ended a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// The socket has bytes, or the peer is gone; the next read tells which.
+    Socket,
+    /// Something that was waited for may have happened.
+    Broker,
+    Timeout,
+}
+
+/// What to look for on the socket meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Bytes to read.
+    Input,
+    /// Only that the peer will send no more: what it has sent can wait.
+    Hangup,
+    /// Only that the connection is broken: the peer is known to send no more.
+    Broken,
+}
+
+impl Waker for ConnectionWaker {
+    fn wake(&self) {
+        if !self.signalled.swap(true, Ordering::SeqCst)
+            && let Some(fds) = self.fds.get()
+        {
+            fds.signal();
+        }
+    }
+}
+
+impl ConnectionWaker {
+    /// Waits for whichever comes first; `None` waits without end. A wake-up from before the call counts.
+    pub fn wait(&self, socket: BorrowedFd<'_>, watch: Watch, timeout: Option<Duration>) -> io::Result<Woken> {
+        let fds = match self.fds.get() {
+            Some(fds) => fds,
+            None => {
+                let made = WakeFds::new()?;
+                self.fds.get_or_init(|| made)
+            }
+        };
+        // Set before the descriptor existed, or between the last look and now: see `take`.
+        if self.take(fds) {
+            return Ok(Woken::Broker);
+        }
+        let timeout = timeout.map(|t| Timespec { tv_sec: t.as_secs() as i64, tv_nsec: t.subsec_nanos().into() });
+        let flags = match watch {
+            Watch::Input => PollFlags::IN | hangup(),
+            Watch::Hangup => hangup(),
+            // Errors are always told.
+            Watch::Broken => PollFlags::empty(),
+        };
+        let mut polled = [PollFd::from_borrowed_fd(socket, flags), PollFd::new(fds.reader(), PollFlags::IN)];
+        match poll(&mut polled, timeout.as_ref()) {
+            Ok(0) => return Ok(Woken::Timeout),
+            Ok(_) => {}
+            // A signal: the caller looks around and waits again.
+            Err(rustix::io::Errno::INTR) => return Ok(Woken::Broker),
+            Err(error) => return Err(error.into()),
+        }
+        if self.take(fds) {
+            return Ok(Woken::Broker);
+        }
+        Ok(Woken::Socket)
+    }
+
+    /// Takes a pending wake-up. The flag falls before the descriptor is drained: a wake-up in between sets the flag
+    /// again and is found by the next wait, whether or not its byte was drained.
+    fn take(&self, fds: &WakeFds) -> bool {
+        let was = self.signalled.swap(false, Ordering::SeqCst);
+        if was {
+            fds.drain();
+        }
+        was
+    }
+}
+
+/// The peer closed its writing side, or all of it. Where only the latter can be asked for, a client that gives up
+/// while it waits is noticed when it is answered.
+fn hangup() -> PollFlags {
+    #[cfg(target_os = "linux")]
+    return PollFlags::RDHUP;
+    #[cfg(not(target_os = "linux"))]
+    return PollFlags::HUP;
+}
+
+#[cfg(target_os = "linux")]
+struct WakeFds(OwnedFd);
+
+#[cfg(target_os = "linux")]
+impl WakeFds {
+    fn new() -> io::Result<WakeFds> {
+        use rustix::event::{EventfdFlags, eventfd};
+        Ok(WakeFds(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+    }
+
+    fn reader(&self) -> &OwnedFd {
+        &self.0
+    }
+
+    fn signal(&self) {
+        // It can only fail when the counter is full, and then it is readable as it is.
+        let _ = rustix::io::write(self.0.as_fd(), &1u64.to_ne_bytes());
+    }
+
+    fn drain(&self) {
+        let _ = rustix::io::read(self.0.as_fd(), &mut [0u8; 8]);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+struct WakeFds {
+    reader: OwnedFd,
+    writer: OwnedFd,
+}
+
+#[cfg(not(target_os = "linux"))]
+impl WakeFds {
+    fn new() -> io::Result<WakeFds> {
+        let (reader, writer) = rustix::pipe::pipe()?;
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        rustix::io::ioctl_fionbio(&writer, true)?;
+        Ok(WakeFds { reader, writer })
+    }
+
+    fn reader(&self) -> &OwnedFd {
+        &self.reader
+    }
+
+    fn signal(&self) {
+        let _ = rustix::io::write(self.writer.as_fd(), &[1]);
+    }
+
+    fn drain(&self) {
+        let _ = rustix::io::read(self.reader.as_fd(), &mut [0u8; 64]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+
+    use super::*;
+
+    const LONG: Option<Duration> = Some(Duration::from_secs(20));
+
+    #[test]
+    fn each_cause_is_told_apart() {
+        let (mut near, far) = UnixStream::pair().expect("a pair");
+        let waker = ConnectionWaker::default();
+        let wait = |watch, timeout| waker.wait(far.as_fd(), watch, timeout).expect("polls");
+        assert_eq!(wait(Watch::Input, Some(Duration::from_millis(1))), Woken::Timeout);
+        waker.wake();
+        waker.wake();
+        assert_eq!(wait(Watch::Input, LONG), Woken::Broker);
+        assert_eq!(wait(Watch::Input, Some(Duration::ZERO)), Woken::Timeout, "two wakes are one");
+        near.write_all(b"x").expect("writes");
+        assert_eq!(wait(Watch::Input, LONG), Woken::Socket);
+        assert_eq!(wait(Watch::Hangup, Some(Duration::ZERO)), Woken::Timeout, "bytes are no hangup");
+        drop(near);
+        assert_eq!(wait(Watch::Hangup, LONG), Woken::Socket);
+    }
+
+    #[test]
+    fn a_wake_before_the_first_wait_counts() {
+        let (_near, far) = UnixStream::pair().expect("a pair");
+        let waker = ConnectionWaker::default();
+        waker.wake();
+        assert_eq!(waker.wait(far.as_fd(), Watch::Input, LONG).expect("polls"), Woken::Broker);
+    }
+
+    #[test]
+    fn another_thread_wakes() {
+        let (_near, far) = UnixStream::pair().expect("a pair");
+        let waker = Arc::new(ConnectionWaker::default());
+        let other = Arc::clone(&waker);
+        let thread = std::thread::spawn(move || other.wake());
+        assert_eq!(waker.wait(far.as_fd(), Watch::Input, LONG).expect("polls"), Woken::Broker);
+        thread.join().expect("no panic");
+    }
+}

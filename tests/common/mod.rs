@@ -1,0 +1,124 @@
+//! What the tests of the real programs share: a broker of their own, on a free port and a directory of its own.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on a busy machine; reached only when something is broken.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running rafka-server.
+pub struct Server {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    pub address: SocketAddr,
+    dir: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    /// A broker on an empty directory that goes when the broker does.
+    pub fn start(flags: &[&str]) -> Server {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut server = Server::start_in(dir.path(), flags);
+        server.dir = Some(dir);
+        server
+    }
+
+    /// A broker on a directory of the test's, which may hold something.
+    pub fn start_in(dir: &Path, flags: &[&str]) -> Server {
+        let mut child = command(dir, flags).spawn().expect("rafka-server starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a line");
+        let address = line.trim_end().strip_prefix("Broker Listening on ").unwrap_or_else(|| {
+            panic!("the first line is {line:?}; {:?}", child.try_wait());
+        });
+        let address = address.parse().expect("an address");
+        Server { child, stdout, address, dir: None }
+    }
+
+    pub fn bootstrap(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The next line the broker prints.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("a line");
+        line.trim_end().to_owned()
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let socket = TcpStream::connect(self.address).expect("the broker accepts");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        socket
+    }
+
+    /// Sends text and the end of input, and gives everything that comes back.
+    pub fn text(&self, input: &str) -> String {
+        let mut socket = self.connect();
+        socket.write_all(input.as_bytes()).expect("sends");
+        socket.shutdown(Shutdown::Write).expect("ends its half");
+        let mut output = String::new();
+        socket.read_to_string(&mut output).expect("an answer and its end");
+        output
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to stop as an administrator would, and waits until it has.
+    pub fn stop(mut self) -> i32 {
+        signal(self.pid(), "TERM");
+        wait(&mut self.child)
+    }
+
+    /// Kills it as a power cut would, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it is gone");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// rafka-server with its output piped, on a free port.
+pub fn command(dir: &Path, flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rafka-server"));
+    command.arg("--data-dir").arg(dir).args(flags).stdin(Stdio::null()).stdout(Stdio::piped());
+    if !flags.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    command
+}
+
+pub fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().expect("kill runs");
+    assert!(status.success(), "kill -{name} {pid}");
+}
+
+/// The exit code, once it has ended.
+pub fn wait(child: &mut Child) -> i32 {
+    until("the program ends", || child.try_wait().expect("a child").map(|status| status.code().unwrap_or(-1)))
+}
+
+/// Looks again and again until there is something, and fails if that takes too long.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited too long: {what}");
+        std::thread::yield_now();
+    }
+}
