@@ -11,6 +11,7 @@ use super::catalogue::{Command, CommandLog, CommandLogError};
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
 use super::flusher::Flusher;
 use super::offsets::OffsetStore;
+use super::partition::Partition;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
 use crate::base::{BrokerId, Clock, Now, PartitionId, TopicName, TopicPartition};
@@ -311,7 +312,8 @@ impl Core {
     fn flush_recovered(&self) -> Result<(), OpenError> {
         let topics = self.topics();
         let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        let recovered: Vec<_> = partitions.filter(|partition| partition.log().unflushed_bytes() > 0).collect();
+        let unflushed = |partition: &&Arc<Partition>| partition.log().flushed_end() < partition.log().log_end();
+        let recovered: Vec<_> = partitions.filter(unflushed).collect();
         let logs: Vec<_> = recovered.iter().map(|partition| partition.log()).collect();
         for (partition, outcome) in recovered.iter().zip(flush_many(self.data.disk().as_ref(), &logs)) {
             outcome.map_err(|error| {

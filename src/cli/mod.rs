@@ -6,15 +6,20 @@
 
 pub mod admin;
 pub mod args;
+pub mod consume;
+mod direct;
 pub mod escape;
 mod failure;
+pub mod format;
 pub mod help;
 mod interrupts;
+pub mod json_record;
 mod logger;
 pub mod offset;
 pub mod output;
 pub mod pages;
 mod partition_list;
+pub mod produce;
 mod progress;
 mod run;
 pub mod server;
@@ -33,5 +38,5 @@ pub use run::{Program, Session, run};
 
 /// The programs, whose definitions yield help, man pages and completions.
 pub fn programs() -> Vec<Program> {
-    vec![server::PROGRAM, admin::PROGRAM]
+    vec![server::PROGRAM, produce::PROGRAM, consume::PROGRAM, admin::PROGRAM]
 }

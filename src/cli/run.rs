@@ -6,6 +6,7 @@ use std::any::Any;
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
@@ -33,6 +34,19 @@ pub struct Session {
     pub program: &'static str,
     pub interrupts: Interrupts,
     pub verbosity: VerbosityArgs,
+}
+
+impl Session {
+    /// After the first signal the process ends within this time, even if somebody who reads its output, or a broker,
+    /// holds it up.
+    pub fn leave_within(&self, length: Duration) {
+        let watched = self.interrupts.on_first(move || {
+            std::thread::sleep(length);
+            std::process::exit(Exit::Interrupted as i32);
+        });
+        // Without the thread a second signal still ends the process.
+        drop(watched);
+    }
 }
 
 impl Program {

@@ -129,17 +129,8 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     let Some(summary) = state.segment else { return Ok(begin) };
     let Some(n) = segments.iter().position(|segment| segment.base == summary.base) else { return Ok(begin) };
     let segment = &segments[n];
-    let storage = LogError::io("read", segment.log_path());
+    let storage = |error| LogError::io("read", segment.log_path())(error);
     let file_bytes = segment.bytes();
-    let sealed = segments.get(n + 1).is_some_and(|next| next.base == state.next_offset);
-    if sealed {
-        // The rest of it is looked at when somebody reads it.
-        if file_bytes > summary.log_bytes {
-            segment.cut(summary.log_bytes).map_err(LogError::io("shorten", segment.log_path()))?;
-            segment.release();
-        }
-        return Ok(begin);
-    }
     if file_bytes < summary.log_bytes {
         walk.report.note(format!(
             "{} is {} bytes shorter than it was",
@@ -150,15 +141,27 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
         walk.survey(segment, file_bytes, state.next_offset)?;
         return Ok(begin);
     }
-    let fits = segment.resume(&summary, file_bytes == summary.log_bytes).map_err(storage)?;
-    if !fits {
+    let sealed = segments.get(n + 1).is_some_and(|next| next.base == state.next_offset);
+    let exact = sealed || file_bytes == summary.log_bytes;
+    if !segment.resume(&summary, exact).map_err(storage)? {
         walk.report.note(format!("the indexes of {} did not fit and were made anew", segment.log_path().display()));
         let rebuilt = segment.rebuild_indexes(summary.log_bytes, state.next_offset, walk.gaps);
         rebuilt.map_err(LogError::io("rebuild the indexes of", segment.log_path()))?;
     }
     *segment.checked.lock() = true;
-    segment.set_bytes(file_bytes);
-    Ok(Begin { segment: n, position: summary.log_bytes, offset: state.next_offset })
+    if !sealed {
+        segment.set_bytes(file_bytes);
+        return Ok(Begin { segment: n, position: summary.log_bytes, offset: state.next_offset });
+    }
+    if file_bytes > summary.log_bytes {
+        // Left by a write that was taken back before the next segment began.
+        let cut = segment.cut(summary.log_bytes).and_then(|()| segment.hold_for_writing()?.sync_data());
+        cut.map_err(LogError::io("shorten", segment.log_path()))?;
+        segment.release();
+    }
+    // Its indexes may have been written since the last checkpoint, and are not known to be on disk.
+    walk.sealed.push(Sealed { segment: Arc::clone(segment), next_offset: state.next_offset, state: None });
+    Ok(begin)
 }
 
 fn begin_leaves_something(segments: &[Arc<Segment>], begin: &Begin) -> bool {
@@ -228,10 +231,9 @@ fn drop_below(segments: &mut Vec<Arc<Segment>>, log_start: Offset, report: &mut 
 
 fn drop_all(gone: impl Iterator<Item = Arc<Segment>>, report: &mut OpenReport) {
     for segment in gone {
-        let path = segment.log_path();
-        match segment.remove() {
-            Ok(()) => report.note(format!("{} lies below the log start and was removed", path.display())),
-            Err(error) => report.note(format!("{} lies below the log start: {error}", path.display())),
+        if let Err(error) = segment.remove() {
+            let path = segment.log_path();
+            report.note(format!("{} lies below the log start, but can't be removed: {error}", path.display()));
         }
     }
 }

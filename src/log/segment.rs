@@ -86,6 +86,8 @@ pub(super) struct Segment {
     held: Mutex<Option<Arc<dyn DiskFile>>>,
     /// An fsync of the file failed: it is not asked again.
     abandoned: AtomicBool,
+    /// The file was cut short, and that is not synced yet.
+    shortened: AtomicBool,
 }
 
 impl Segment {
@@ -103,6 +105,7 @@ impl Segment {
             verified: Mutex::new(Verified::default()),
             held: Mutex::new(None),
             abandoned: AtomicBool::new(false),
+            shortened: AtomicBool::new(false),
         }
     }
 
@@ -134,6 +137,11 @@ impl Segment {
 
     pub fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Whether a sync is due for what was cut away; whoever asks must see to it.
+    pub fn take_shortened(&self) -> bool {
+        self.shortened.swap(false, Ordering::AcqRel)
     }
 
     pub fn growth(&self) -> Growth {
@@ -323,6 +331,7 @@ impl Segment {
     /// Cuts the segment short: the file (as far as the disk lets it) and, in any case, what this process believes.
     pub fn cut(&self, bytes: u64) -> io::Result<()> {
         self.bytes.store(bytes, Ordering::Release);
+        self.shortened.store(true, Ordering::Release);
         self.hold_for_writing()?.set_len(bytes)
     }
 

@@ -97,7 +97,10 @@ fn find_topic(context: Context<'_>, data: &TopicProduceData) -> Result<Arc<Topic
     let (found, missing) = if context.envelope.version >= IDS_SINCE {
         (topics.by_id(data.topic_id), ErrorCode::UnknownTopicId)
     } else {
-        TopicName::new(&data.name).map_err(|_| ErrorCode::InvalidTopicException)?;
+        let name = TopicName::new(&data.name).map_err(|_| ErrorCode::InvalidTopicException)?;
+        if name.is_internal() {
+            return Err(ErrorCode::InvalidTopicException);
+        }
         (topics.get(&data.name), ErrorCode::UnknownTopicOrPartition)
     };
     let topic = found.ok_or(missing)?;

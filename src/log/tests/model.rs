@@ -302,7 +302,7 @@ proptest! {
 
     #[test]
     fn a_log_is_its_list_of_batches_whatever_happens(
-        segment_bytes in 700..3000u64,
+        segment_bytes in 720..3000u64,
         interval in 80..500u32,
         fsync in any::<bool>(),
         steps in proptest::collection::vec(some_step(), 1..120),
