@@ -27,7 +27,9 @@ class World:
         self.home = pathlib.Path(home)
         # Random, so that compressed topics fill several segments too; Kafka's smallest segment is 1 MiB.
         chance = random.Random(5)
-        rows = [f"{i}\tkey{i % 97}\t{base64.b64encode(chance.randbytes(375)).decode()}" for i in range(LINES)]
+        # The last words repeat: snappy finds nothing else to make smaller.
+        same = "the same words in every line " * 3
+        rows = [f"{i}\tkey{i % 97}\t{base64.b64encode(chance.randbytes(375)).decode()}{same}" for i in range(LINES)]
         self.rows = rows
         (self.home / "lines").write_text("".join(row + "\n" for row in rows))
         (self.home / "keyed").write_text("".join(row.replace("\t", ":", 1) + "\n" for row in rows))
@@ -49,11 +51,13 @@ def files_of(directory):
     return sorted(p for p in pathlib.Path(directory).rglob("*") if p.suffix in KNOWN_TO_KAFKA and re.fullmatch(r"\d{20}", p.stem))
 
 
-def judge(files, options=("--deep-iteration",)):
-    """Kafka's verdict over these files, batch by batch; gives (file, batch) pairs."""
+def judge(files, options=("--deep-iteration",), suffixes=KNOWN_TO_KAFKA):
+    """Kafka's verdict over these files, batch by batch; gives (file, batch) pairs. Files that are not asked for lie
+    beside the others: an index is looked at with its log."""
     with kafka.copied(files) as copies:
+        copies = [copy for copy in copies if copy.suffix in suffixes]
         done = kafka.dump_segments(copies, *options)
-    equal(done.errors, "", "what DumpLogSegments printed on stderr")
+    equal(complaints(done), [], "what DumpLogSegments printed on stderr")
     batches, current, dumped = [], None, set()
     for line in done.lines:
         if line.startswith("Dumping "):
@@ -66,8 +70,22 @@ def judge(files, options=("--deep-iteration",)):
             equal(batch[10], "true", f"isvalid of the batch at {batch[4]} in {current}")
             equal(batch[7], "2", "the magic")
             batches.append((current, batch))
-    equal(len(dumped), len(files), "the files that were dumped")
+    equal(len(dumped), len(copies), "the files that were dumped")
     return batches
+
+
+def complaints(done):
+    """What DumpLogSegments has to say on stderr, but for one thing that Kafka 4.3 says of its own segments, too: in each
+    file that does not begin at offset 0 it takes the first record for one that follows record -1."""
+    lines, real = done.errors.splitlines(), []
+    while lines:
+        line = lines.pop(0)
+        of_file = re.match(r"Non-consecutive offsets in .*/(\d{20})\.log$", line)
+        if of_file and lines and lines[0] == f"  -1 is followed by {int(of_file[1])}":
+            lines.pop(0)
+        else:
+            real.append(line)
+    return real
 
 
 def dense(batches, name, records):
@@ -108,8 +126,8 @@ def _(w):
                 codecs = {b[8] for path, b in batches if f"/{maker}-{codec}/" in path}
                 # kcat sends a batch as it is where compressing makes it no smaller.
                 check(codec in codecs, f"{maker}-{codec} holds {codecs}")
-        judge([f for f in files if f.suffix in (".index", ".timeindex")], ["--verify-index-only"])
-        judge([f for f in files if f.suffix in (".index", ".timeindex")], ["--index-sanity-check"])
+        judge(files, ["--verify-index-only"], suffixes=(".index", ".timeindex"))
+        judge(files, ["--index-sanity-check"], suffixes=(".index", ".timeindex"))
         sh(f"rafka-admin verify-log {quote(broker.data)}")
 
 
@@ -172,7 +190,7 @@ def _(w):
         for codec in CODECS:
             directory = node.partition_dir(f"K-{codec}", 0)
             files = files_of(directory)
-            log = next(f for f in files if f.suffix == ".log")
+            log = max(f for f in files if f.suffix == ".log")  # the last segment: it holds the last records
             batches = [b for _, b in judge([log])]
             text = sh(f"rafka-admin inspect-segment --output plain {log}").text
             rows = [line.split("\t") for line in text.splitlines()]
