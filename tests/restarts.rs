@@ -39,7 +39,10 @@ fn a_topic_made_anew_does_not_inherit_the_old_ones_checkpoint() {
     produce(&mut kafka, "t", &["old"; 9]);
     assert_eq!(trim(&mut kafka, "t", 5), (ErrorCode::None, 5));
     delete(&mut kafka, "t");
-    assert_eq!(server.text("PRODUCE t - new\nPRODUCE t - newer\n"), "ACK partition=0 offset=0\nACK partition=0 offset=1\n");
+    assert_eq!(
+        server.text("PRODUCE t - new\nPRODUCE t - newer\n"),
+        "ACK partition=0 offset=0\nACK partition=0 offset=1\n"
+    );
     server.kill();
     let server = Server::start_in(dir.path(), &[]);
     assert_eq!(server.text("OFFSETS t\n"), "PARTITION 0 low=0 high=2 leader=1\nOK count=1\n");
