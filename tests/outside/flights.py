@@ -5,6 +5,7 @@ import collections
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from support.data import Flights, packed_flights
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 LONG = 180
 FOLLOWED_WITHIN_MS = 50
+HEAD = re.compile(rb'\{"topic":"[^"]*","partition":(\d+),"offset":\d+,')
 
 
 class World:
@@ -122,9 +124,13 @@ def _(w):
 
 
 def view(w, topic):
-    """What must survive: partition (a hash of the key, so it does), timestamp, key, value, headers."""
-    rows = [json.loads(line) for line in w.sh(f"rafka-consume -J {topic}").out.splitlines()]
-    return [json.dumps({k: v for k, v in row.items() if k not in ("topic", "offset")}, sort_keys=True) for row in rows]
+    """What must survive: partition (a hash of the key, so it does), timestamp, key, value, headers. Its lines are taken
+    as they are, since parsing a million of them takes Python half a minute."""
+    rows = w.sh(f"rafka-consume -J {topic}").out.splitlines()
+    heads = [HEAD.match(row) for row in rows]
+    check(all(heads), "a JSON record does not begin with topic, partition, offset")
+    json.loads(rows[0])
+    return [(head[1], row[head.end() :]) for head, row in zip(heads, rows)]
 
 
 @suite.case("the same for what is no text: null, empty, binary, headers twice and in order")

@@ -6,7 +6,8 @@ import pathlib
 from .checks import Skip
 from .commands import ROOT
 
-TAIL_NUMBER = 11  # the twelfth field; some lines have an empty one
+TAIL_NUMBER = 11  # the twelfth field
+NOT_KNOWN = b"NA"  # stands where there is none
 
 
 class Flights:
@@ -21,8 +22,9 @@ class Flights:
         self.lines = self.bytes.splitlines(keepends=True)
 
     def keyed(self):
-        """A file of `TAILNUMBER<TAB>LINE`, without the header, and the pairs in it."""
+        """A file of `TAILNUMBER<TAB>LINE`, without the header, and the pairs in it. A flight without one has an empty key."""
         pairs = [(line.split(b",")[TAIL_NUMBER], line.rstrip(b"\n")) for line in self.lines[1:]]
+        pairs = [(b"" if key == NOT_KNOWN else key, line) for key, line in pairs]
         path = self.home / "flights.keyed"
         path.write_bytes(b"".join(key + b"\t" + line + b"\n" for key, line in pairs))
         return path, pairs
