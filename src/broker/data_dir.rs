@@ -59,6 +59,8 @@ struct Identity {
 /// Where a partition's recovery may begin, and where its log starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
+    /// Whose it is: the name may belong to another topic by the time this is read.
+    pub topic_id: Uuid,
     pub recovery_point: Offset,
     pub log_start: Offset,
 }
@@ -168,7 +170,7 @@ impl DataDir {
         let mut text = String::new();
         for (partition, at) in checkpoints {
             let TopicPartition { topic, partition } = partition;
-            text.push_str(&format!("{topic} {partition} {} {}\n", at.recovery_point, at.log_start));
+            text.push_str(&format!("{topic} {partition} {} {} {}\n", at.topic_id, at.recovery_point, at.log_start));
         }
         whole_file::replace(self.disk.as_ref(), &self.own("checkpoints"), &whole_file::seal(text.into_bytes()))
     }
@@ -266,9 +268,11 @@ fn parse_checkpoint(line: &str) -> Option<(TopicPartition, Checkpoint)> {
     let mut words = line.split(' ');
     let topic = TopicName::new(words.next()?).ok()?;
     let partition = PartitionId(words.next()?.parse().ok()?);
+    let topic_id = words.next()?.parse().ok()?;
     let recovery_point = Offset(words.next()?.parse().ok()?);
     let log_start = Offset(words.next()?.parse().ok()?);
-    words.next().is_none().then_some((TopicPartition { topic, partition }, Checkpoint { recovery_point, log_start }))
+    let at = Checkpoint { topic_id, recovery_point, log_start };
+    words.next().is_none().then_some((TopicPartition { topic, partition }, at))
 }
 
 #[cfg(test)]
@@ -322,7 +326,7 @@ mod tests {
         assert_eq!(data.read_checkpoints(), None);
         let topic = TopicName::new("t").expect("valid");
         let partition = TopicPartition { topic, partition: PartitionId(3) };
-        let at = Checkpoint { recovery_point: Offset(10), log_start: Offset(4) };
+        let at = Checkpoint { topic_id: Uuid::random(), recovery_point: Offset(10), log_start: Offset(4) };
         let checkpoints = BTreeMap::from([(partition, at)]);
         data.write_checkpoints(&checkpoints).expect("written");
         assert_eq!(data.read_checkpoints(), Some(checkpoints));

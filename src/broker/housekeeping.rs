@@ -86,6 +86,8 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
             last_retention = now.mono_ms;
         }
         if now.mono_ms - last_checkpoint >= core.config().checkpoint_interval_ms {
+            // Failures are logged where they happen, and the partition says so to its producers.
+            let _ = core.checkpoint_logs();
             if let Err(error) = core.write_checkpoints() {
                 ::log::warn!("the checkpoints can't be written: {error}; a start after a kill will take longer");
             }

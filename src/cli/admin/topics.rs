@@ -167,7 +167,7 @@ impl Create {
                 }),
                 Err(refusal) if refusal.code == ErrorCode::TopicAlreadyExists => {
                     if !self.if_not_exists {
-                        let failure = Failure::failed(format!("topic \"{name}\" exists already"));
+                        let failure = Failure::failed(format!("topic \"{name}\" already exists"));
                         outcome.fail(&failure.with_hint("--if-not-exists calls that success"));
                     }
                 }
