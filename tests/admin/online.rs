@@ -29,7 +29,7 @@ fn one_item_of_many_that_fails_is_told_and_the_others_are_done() {
     let ran = served.admin(&["create-topic", "Payments", "Logs"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.out.starts_with("Logs\t1\t"), "{}", ran.out);
-    let said = "rafka-admin: error: topic \"Payments\" exists already\n  hint: --if-not-exists calls that success\n";
+    let said = "rafka-admin: error: topic \"Payments\" already exists\n  hint: --if-not-exists calls that success\n";
     assert_eq!(ran.err, said);
     assert_eq!(served.admin(&["create-topic", "--if-not-exists", "Payments"]).succeeded(), "");
 
