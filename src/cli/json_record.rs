@@ -328,3 +328,113 @@ impl<'de> Visitor<'de> for HeadersVisitor {
         Ok(Headers(headers))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::client::testing::with_record;
+
+    fn line(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&[u8], Option<&[u8]>)]) -> Vec<u8> {
+        with_record(key, value, headers, |record| {
+            let mut out = Vec::new();
+            write(&mut out, record, false);
+            out
+        })
+    }
+
+    #[test]
+    fn a_record_is_written_as_promised() {
+        let written = line(Some(b"key1"), Some(b"HelloWorld"), &[(b"h", Some(b"v"))]);
+        assert_eq!(
+            String::from_utf8(written).expect("text"),
+            "{\"topic\":\"Payments\",\"partition\":3,\"offset\":42,\"timestamp\":1732261234567,\
+             \"timestamp_type\":\"create\",\"key\":\"key1\",\"value\":\"HelloWorld\",\
+             \"headers\":[{\"key\":\"h\",\"value\":\"v\"}]}\n"
+        );
+        let written = line(None, Some(b"\xff\0"), &[]);
+        let text = String::from_utf8(written).expect("text");
+        assert!(text.contains("\"key\":null,\"value_base64\":\"/wA=\",\"headers\":[]"), "{text}");
+    }
+
+    #[test]
+    fn what_is_missing_is_null_and_the_rest_is_ignored() {
+        assert_eq!(JsonRecord::parse(b"{}"), Ok(JsonRecord::default()));
+        let record = JsonRecord::parse(br#" {"value":"","topic":7,"offset":{"a":[1]},"new":true,"headers":null} "#);
+        let value = Some(Cow::Borrowed(&b""[..]));
+        assert_eq!(record, Ok(JsonRecord { value, ..Default::default() }));
+        let record = JsonRecord::parse(br#"{"key_base64":"/w==","key":null,"partition":2,"timestamp":-1}"#);
+        let key = Some(Cow::Borrowed(&b"\xff"[..]));
+        assert_eq!(record, Ok(JsonRecord { key, partition: Some(2), timestamp: Some(-1), ..Default::default() }));
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused_by_name() {
+        for (text, reason) in [
+            (r#"{"value":5}"#, "\"value\" is a number; it must be a string or null"),
+            (r#"{"key":{"a":1}}"#, "\"key\" is an object; it must be a string or null"),
+            (r#"{"value":[]}"#, "\"value\" is an array"),
+            (r#"{"value":true}"#, "\"value\" is true or false"),
+            (r#"{"value":"a","value_base64":"YQ=="}"#, "are both there"),
+            (r#"{"value":"a","value":"b"}"#, "\"value\" is there twice"),
+            (r#"{"value_base64":"?"}"#, "\"value_base64\" is no base64"),
+            (r#"{"timestamp":1.5}"#, "\"timestamp\" is a number with a fraction"),
+            (r#"{"partition":-1}"#, "\"partition\" is out of range"),
+            (r#"{"headers":[{"value":"v"}]}"#, "a header has no \"key\""),
+            (r#"{"headers":{"h":"v"}}"#, "headers as an array"),
+            (r#""text""#, "expected an object"),
+            (r#"{"value":"a"} x"#, "trailing characters"),
+            (r#"{"value":"\ud800"}"#, "column"),
+            ("", "EOF"),
+        ] {
+            let refusal = JsonRecord::parse(text.as_bytes()).expect_err(text);
+            assert!(refusal.contains(reason), "{text}: {refusal}");
+            assert!(!refusal.contains("line"), "{text}: {refusal}");
+        }
+        assert!(JsonRecord::parse(b"{\"value\":\"\xff\"}").expect_err("no text").contains("byte 11 is not UTF-8"));
+    }
+
+    fn bytes() -> impl Strategy<Value = Option<Vec<u8>>> {
+        prop_oneof![
+            Just(None),
+            proptest::collection::vec(any::<u8>(), 0..20).prop_map(Some),
+            any::<String>().prop_map(|text| Some(text.into_bytes())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_on_the_way_there_and_back(
+            key in bytes(),
+            value in bytes(),
+            headers in proptest::collection::vec((bytes(), bytes()), 0..4),
+        ) {
+            let headers: Vec<(Vec<u8>, Option<Vec<u8>>)> =
+                headers.into_iter().map(|(name, value)| (name.unwrap_or_default(), value)).collect();
+            let borrowed: Vec<(&[u8], Option<&[u8]>)> = headers.iter().map(|(n, v)| (&**n, v.as_deref())).collect();
+            for for_terminal in [false, true] {
+                let line = with_record(key.as_deref(), value.as_deref(), &borrowed, |record| {
+                    let mut out = Vec::new();
+                    write(&mut out, record, for_terminal);
+                    out
+                });
+                prop_assert_eq!(line.last(), Some(&b'\n'));
+                prop_assert_eq!(line.iter().filter(|byte| **byte < b' ').count(), 1, "one line, no control character");
+                let back = JsonRecord::parse(&line).expect("its own output");
+                prop_assert_eq!(back.key.as_deref(), key.as_deref());
+                prop_assert_eq!(back.value.as_deref(), value.as_deref());
+                prop_assert_eq!(back.timestamp, Some(1_732_261_234_567));
+                let back: Vec<(Vec<u8>, Option<Vec<u8>>)> =
+                    back.headers.into_iter().map(|(n, v)| (n.into_owned(), v.map(Cow::into_owned))).collect();
+                prop_assert_eq!(&back, &headers);
+            }
+        }
+
+        #[test]
+        fn no_line_makes_the_reader_panic(junk in proptest::collection::vec(any::<u8>(), 0..60), text in "[{}\\[\\]\",:a-z0-9_]{0,60}") {
+            let _ = JsonRecord::parse(&junk);
+            let _ = JsonRecord::parse(text.as_bytes());
+        }
+    }
+}

@@ -6,15 +6,20 @@
 
 pub mod admin;
 pub mod args;
+pub mod consume;
+mod direct;
 pub mod escape;
 mod failure;
+pub mod format;
 pub mod help;
 mod interrupts;
+pub mod json_record;
 mod logger;
 pub mod offset;
 pub mod output;
 pub mod pages;
 mod partition_list;
+pub mod produce;
 mod progress;
 mod run;
 pub mod server;
@@ -25,13 +30,13 @@ pub mod terminal;
 pub mod units;
 
 pub use failure::{Exit, Failure, reason};
-pub use interrupts::{FirstSignal, Interrupts};
+pub use interrupts::Interrupts;
 pub use logger::LogStyle;
 pub use partition_list::PartitionList;
 pub use progress::{Counted, Progress};
-pub use run::{Program, Session, run};
+pub use run::{FirstSignal, Program, Session, run};
 
 /// The programs, whose definitions yield help, man pages and completions.
 pub fn programs() -> Vec<Program> {
-    vec![server::PROGRAM, admin::PROGRAM]
+    vec![server::PROGRAM, produce::PROGRAM, consume::PROGRAM, admin::PROGRAM]
 }

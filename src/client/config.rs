@@ -79,12 +79,12 @@ impl Patience {
     }
 
     /// Waits like [`poll::wait`], and no longer than this patience lasts.
-    pub(crate) fn wait(&self, watches: &mut [Watch<'_>], until: Option<Instant>) {
+    pub(crate) fn wait(&self, own: &mut [Watch<'_>], also: &mut [Watch<'_>], until: Option<Instant>) {
         let until = match (until, self.finish_by) {
             (Some(until), Some(by)) => Some(until.min(by)),
             (until, by) => until.or(by),
         };
-        poll::wait(watches, self.stop.as_deref(), until);
+        poll::wait(own, also, self.stop.as_deref(), until);
     }
 
     /// Sleeps, unless asked to stop meanwhile.
@@ -92,7 +92,7 @@ impl Patience {
         let until = self.bound(Instant::now() + length);
         while Instant::now() < until {
             self.check()?;
-            self.wait(&mut [], Some(until));
+            self.wait(&mut [], &mut [], Some(until));
         }
         self.check()
     }

@@ -141,7 +141,13 @@ impl Connection {
         Ok(())
     }
 
-    fn send_version<R: Request>(&mut self, request: &R, version: i16, bodies: Vec<Vec<u8>>, is_answered: bool) {
+    pub(crate) fn send_version<R: Request>(
+        &mut self,
+        request: &R,
+        version: i16,
+        bodies: Vec<Vec<u8>>,
+        is_answered: bool,
+    ) {
         self.correlation = self.correlation.wrapping_add(1) & i32::MAX;
         let frame = request_frame(request, version, self.correlation, Some(&self.client_id), Vec::new());
         self.in_flight.push_back(Sent {
@@ -263,7 +269,7 @@ impl Connection {
                 };
                 return Err(ClientError::TimedOut { what, waited_ms: started.elapsed().as_millis() });
             }
-            patience.wait(&mut [self.watch()], Some(by));
+            patience.wait(&mut [self.watch()], &mut [], Some(by));
         }
     }
 

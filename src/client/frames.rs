@@ -110,12 +110,14 @@ mod tests {
         rest: &'a [u8],
         piece: usize,
         blocked: bool,
+        /// After the bytes: the end, or more to come.
+        ends: bool,
     }
 
     impl Read for Pieces<'_> {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
             self.blocked = !self.blocked;
-            if self.blocked && !self.rest.is_empty() {
+            if self.blocked || (self.rest.is_empty() && !self.ends) {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             let count = self.piece.min(into.len()).min(self.rest.len());
@@ -138,7 +140,7 @@ mod tests {
             let bodies: Vec<Vec<u8>> =
                 sizes.iter().enumerate().map(|(i, size)| (0..*size).map(|b| (b + i) as u8).collect()).collect();
             let stream: Vec<u8> = bodies.iter().flat_map(|body| frame(body)).collect();
-            let mut from = Pieces { rest: &stream, piece, blocked: false };
+            let mut from = Pieces { rest: &stream, piece, blocked: false, ends: false };
             let mut reader = FrameReader::new();
             let mut came = Vec::new();
             while came.len() < bodies.len() {
@@ -150,7 +152,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(came, bodies);
-            from.blocked = true;
+            (from.blocked, from.ends) = (true, true);
             prop_assert!(reader.read_frame(&mut from).is_err(), "the end is an error");
         }
     }
@@ -159,11 +161,11 @@ mod tests {
     fn a_length_that_lies_takes_no_memory() {
         let mut reader = FrameReader::new();
         let claim = (RESPONSE_BYTES_MAX as u32).to_be_bytes();
-        let mut from = Pieces { rest: &claim, piece: 4, blocked: true };
+        let mut from = Pieces { rest: &claim, piece: 4, blocked: true, ends: false };
         assert!(reader.read_frame(&mut from).expect("nothing wrong yet").is_none());
         assert!(reader.buffer.len() <= 2 * BUFFER_BYTES);
         for bad in [b"HTTP", &[0xff; 4], &[0x7f, 0xff, 0xff, 0xff]] {
-            let mut from = Pieces { rest: bad, piece: 4, blocked: true };
+            let mut from = Pieces { rest: bad, piece: 4, blocked: true, ends: false };
             assert!(FrameReader::new().read_frame(&mut from).is_err(), "{bad:?}");
         }
     }
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn a_large_buffer_is_used_again() {
         let stream = [frame(&[1; 300_000]), frame(&[2; 300_000])].concat();
-        let mut from = Pieces { rest: &stream, piece: usize::MAX, blocked: true };
+        let mut from = Pieces { rest: &stream, piece: usize::MAX, blocked: true, ends: false };
         let mut reader = FrameReader::new();
         let first = loop {
             if let Some(frame) = reader.read_frame(&mut from).expect("fine") {

@@ -54,16 +54,17 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Waits until one of `watches` is ready, `stop` is asked, or the time has come; marks what is ready. May return early
+/// Waits until one of `own` or `also` is ready, `stop` is asked, or the time has come; marks what is ready. May return early
 /// with nothing.
 #[cfg(unix)]
-pub fn wait(watches: &mut [Watch<'_>], stop: Option<&dyn Stop>, until: Option<Instant>) {
+pub fn wait(own: &mut [Watch<'_>], also: &mut [Watch<'_>], stop: Option<&dyn Stop>, until: Option<Instant>) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-    let mut fds: Vec<PollFd<'_>> = watches
+    let mut fds: Vec<PollFd<'_>> = own
         .iter()
+        .chain(also.iter())
         .map(|watch| {
             let mut flags = PollFlags::empty();
             flags.set(PollFlags::IN, watch.read);
@@ -78,22 +79,24 @@ pub fn wait(watches: &mut [Watch<'_>], stop: Option<&dyn Stop>, until: Option<In
     // An interrupted wait is a short one: nothing is ready, and the caller looks at its flags.
     let answered = poll(&mut fds, timeout.as_ref()).is_ok();
     let ready: Vec<bool> = fds.iter().map(|fd| answered && !fd.revents().is_empty()).collect();
-    for (watch, ready) in watches.iter_mut().zip(ready) {
-        watch.ready = ready;
+    let marks = own.iter_mut().map(|watch| &mut watch.ready).chain(also.iter_mut().map(|watch| &mut watch.ready));
+    for (mark, ready) in marks.zip(ready) {
+        *mark = ready;
     }
 }
 
 #[cfg(not(unix))]
-pub fn wait(watches: &mut [Watch<'_>], _stop: Option<&dyn Stop>, until: Option<Instant>) {
+pub fn wait(own: &mut [Watch<'_>], also: &mut [Watch<'_>], _stop: Option<&dyn Stop>, until: Option<Instant>) {
     use std::time::Duration;
 
     const NAP: Duration = Duration::from_millis(1);
     let left = until.map_or(NAP, |until| until.saturating_duration_since(Instant::now()));
     std::thread::sleep(left.min(NAP));
-    for watch in watches {
-        watch.ready = match watch.source {
-            Source::Socket(_) => watch.read || watch.write,
-        };
+    for watch in own.iter_mut() {
+        watch.ready = watch.read || watch.write;
+    }
+    for watch in also {
+        watch.ready = watch.read || watch.write;
     }
 }
 
@@ -111,11 +114,11 @@ mod tests {
         let (two, far_two) = UnixStream::pair().expect("a pair");
         far_one.write_all(b"x").expect("written");
         let mut watches = [Watch::readable(one.as_fd()), Watch::readable(two.as_fd())];
-        wait(&mut watches, None, None);
+        wait(&mut watches, &mut [], None, None);
         assert_eq!([watches[0].ready, watches[1].ready], [true, false]);
         drop(far_two);
         let mut watches = [Watch::hang_up(two.as_fd())];
-        wait(&mut watches, None, None);
+        wait(&mut watches, &mut [], None, None);
         assert!(watches[0].ready);
     }
 
@@ -123,7 +126,7 @@ mod tests {
     fn the_time_ends_a_wait() {
         let (one, _far) = UnixStream::pair().expect("a pair");
         let mut watches = [Watch::readable(one.as_fd())];
-        wait(&mut watches, None, Some(Instant::now() + Duration::from_millis(1)));
+        wait(&mut watches, &mut [], None, Some(Instant::now() + Duration::from_millis(1)));
         assert!(!watches[0].ready);
     }
 }

@@ -1,0 +1,362 @@
+//! A run of rafka-produce: reading and sending in one thread, and what is told at the end.
+//!
+//! Always holds: while input is at hand it is read and batched; when there is none for now, what is there is sent and
+//! the program waits for input and brokers together. So a lone line leaves at once, and a fast input in large batches.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::report::Report;
+use super::shape::{Shape, Shaped};
+use super::source::Source;
+use super::splitter::Splitter;
+use crate::base::{Now, PartitionId, TopicName};
+use crate::cli::direct::DirectStdout;
+use crate::cli::failure::{Exit, Failure, reason};
+use crate::cli::progress::{Counted, Progress};
+use crate::cli::run::Session;
+use crate::client::producer::{DeliveryFailure, TopicHandle};
+use crate::client::{
+    ClientConfig, ClientError, Cluster, NewRecord, PartitionBy, Partitioner, Producer, ProducerConfig,
+};
+
+/// After the first Ctrl-C, and after a failure: what is in flight has this long.
+const FINISH_WITHIN: Duration = Duration::from_millis(4000);
+/// After the first Ctrl-C: the end, with all that is left to say.
+const LEAVE_WITHIN: Duration = Duration::from_millis(4800);
+
+pub(super) struct ProduceSession<'a> {
+    pub(super) topic: &'a TopicName,
+    pub(super) may_create: bool,
+    pub(super) partition: Option<PartitionId>,
+    pub(super) partition_by: PartitionBy,
+    pub(super) delimiter: &'a [u8],
+    pub(super) shape: Shape,
+    pub(super) record_bytes_max: usize,
+    pub(super) session: &'a Session,
+}
+
+/// Why the reading stopped.
+enum Stopped {
+    /// The input is over.
+    End,
+    Interrupted,
+    /// This piece of the input is no record.
+    BadInput {
+        number: u64,
+        why: String,
+    },
+    /// The input can't be read any further.
+    Unreadable(io::Error),
+    /// Some batch was not delivered, or sending can't go on.
+    Undelivered(Option<ClientError>),
+    /// Nobody reads our report any more.
+    OutputClosed(io::Error),
+}
+
+/// What a run owns while it sends.
+struct Sending<'a> {
+    args: &'a ProduceSession<'a>,
+    producer: Producer,
+    topic: TopicHandle,
+    partitioner: Partitioner,
+    /// Pieces of the input so far; the number of the last one, counted from 1.
+    number: u64,
+    report: Option<Report>,
+    output: Vec<u8>,
+    progress: Progress,
+    counts_bytes: bool,
+    outage_noted: bool,
+}
+
+impl ProduceSession<'_> {
+    pub(super) fn run(&self, client: ClientConfig, config: ProducerConfig) -> Result<(), Failure> {
+        let reports = config.reports;
+        self.session.leave_within(LEAVE_WITHIN);
+        let mut producer = Producer::new(Cluster::connect(client)?, config)?;
+        let topic = producer.open(self.topic, self.may_create).map_err(|e| self.cannot_open(e))?;
+        let partitions = producer.partitions(topic);
+        if let Some(partition) = self.partition.filter(|partition| partition.0 >= partitions) {
+            let topic = self.topic.to_string();
+            return Err(ClientError::UnknownPartition { topic, partition, partitions }.into());
+        }
+        let mut source = Source::open();
+        let size = source.size();
+        let counted = if size.is_some() { Counted::Bytes } else { Counted::Records };
+        let mut sending = Sending {
+            args: self,
+            producer,
+            topic,
+            partitioner: Partitioner::new(self.partition_by, partitions),
+            number: 0,
+            report: reports.then(|| Report::new(self.topic.as_str(), 1)),
+            output: Vec::new(),
+            progress: Progress::start(self.session.verbosity.wants_progress(reports), counted, size),
+            counts_bytes: size.is_some(),
+            outage_noted: false,
+        };
+        let stopped = sending.read_all(&mut source);
+        sending.finish(stopped)
+    }
+
+    fn cannot_open(&self, error: ClientError) -> Failure {
+        let is_unknown = matches!(error, ClientError::UnknownTopic { nearest: None, .. });
+        let failure = Failure::from(error);
+        if is_unknown && self.may_create {
+            return failure.with_hint(format!(
+                "the brokers do not create topics by themselves; rafka-admin create-topic {} does",
+                self.topic
+            ));
+        }
+        failure
+    }
+
+    /// Standard input counts in lines, anything else in records.
+    fn unit(&self) -> &'static str {
+        if self.delimiter == b"\n" { "line" } else { "record" }
+    }
+}
+
+impl Sending<'_> {
+    fn read_all(&mut self, source: &mut Source) -> Stopped {
+        let mut splitter = Splitter::new(self.args.delimiter, self.args.record_bytes_max);
+        loop {
+            if self.args.session.interrupts.is_asked() {
+                return Stopped::Interrupted;
+            }
+            if !source.is_ready() {
+                self.producer.push();
+                let waited = self.producer.work(None, &mut source.watches());
+                if let Err(stopped) = waited.map_err(Stopped::from).and_then(|()| self.look_around()) {
+                    return stopped;
+                }
+                continue;
+            }
+            match self.read_block(source, &mut splitter) {
+                Ok(true) => {}
+                Ok(false) => return Stopped::End,
+                Err(stopped) => return stopped,
+            }
+        }
+    }
+
+    /// Reads what is there and sends the records in it; false at the end of the input.
+    fn read_block(&mut self, source: &mut Source, splitter: &mut Splitter) -> Result<bool, Stopped> {
+        let too_long = |number: u64| {
+            move |e: super::splitter::TooLong| {
+                let why = format!("it is longer than {} bytes", e.max);
+                Stopped::BadInput { number: number + 1, why }
+            }
+        };
+        let space = splitter.space().map_err(too_long(self.number))?;
+        let count = match source.read(space) {
+            Ok(count) => count,
+            Err(e) if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => return Ok(true),
+            Err(e) => return Err(Stopped::Unreadable(e)),
+        };
+        let now = Now::wall();
+        if count == 0 {
+            if let Some(rest) = splitter.rest().map_err(too_long(self.number))? {
+                self.send(rest, now)?;
+            }
+            return Ok(false);
+        }
+        splitter.filled(count);
+        splitter.split(|record| self.send(record, now))?;
+        if self.counts_bytes {
+            self.progress.advance(count as u64);
+        }
+        self.look_around()?;
+        Ok(true)
+    }
+
+    #[inline]
+    fn send(&mut self, piece: &[u8], now: i64) -> Result<(), Stopped> {
+        self.number += 1;
+        if !self.args.shape.is_plain() {
+            return self.send_shaped(piece, now);
+        }
+        let record = NewRecord { timestamp: now, key: None, value: Some(piece), headers: &[], tag: self.number };
+        let partition = self.args.partition.unwrap_or_else(|| self.partitioner.pick(None));
+        self.producer.send(self.topic, partition, &record).map_err(Stopped::from)
+    }
+
+    fn send_shaped(&mut self, piece: &[u8], now: i64) -> Result<(), Stopped> {
+        let number = self.number;
+        let args = self.args;
+        let Shaped { partition, timestamp, key, value, headers } =
+            args.shape.shape(piece).map_err(|why| Stopped::BadInput { number, why })?;
+        let key = key.as_deref();
+        let partition = match partition.map(PartitionId).or(args.partition) {
+            Some(partition) => partition,
+            None => self.partitioner.pick(key),
+        };
+        let headers: Vec<(&[u8], Option<&[u8]>)> = headers.iter().map(|(n, v)| (&**n, v.as_deref())).collect();
+        let record = NewRecord {
+            timestamp: timestamp.unwrap_or(now),
+            key,
+            value: value.as_deref(),
+            headers: &headers,
+            tag: number,
+        };
+        self.producer.send(self.topic, partition, &record).map_err(|e| match e {
+            ClientError::UnknownPartition { .. } => Stopped::BadInput { number, why: e.to_string() },
+            other => other.into(),
+        })
+    }
+
+    /// Between two blocks: what has been delivered, what has not, whether the brokers are there.
+    fn look_around(&mut self) -> Result<(), Stopped> {
+        if self.producer.has_failures() {
+            return Err(Stopped::Undelivered(None));
+        }
+        match self.producer.outage() {
+            None => self.outage_noted = false,
+            Some(outage) if !self.outage_noted && outage.is_no_broker() => {
+                ::log::warn!("{outage}; trying again");
+                self.outage_noted = true;
+            }
+            Some(_) => {}
+        }
+        if !self.counts_bytes {
+            self.progress.set_done(self.producer.delivered());
+        }
+        self.write_report(false).map_err(Stopped::OutputClosed)
+    }
+
+    fn write_report(&mut self, is_last: bool) -> io::Result<()> {
+        let Some(report) = &mut self.report else { return Ok(()) };
+        while let Some(delivery) = self.producer.take_delivery() {
+            report.add(&delivery);
+        }
+        self.output.clear();
+        if is_last {
+            report.write_rest(&mut self.output);
+        } else {
+            report.write_due(&mut self.output);
+        }
+        if self.output.is_empty() { Ok(()) } else { DirectStdout::open()?.write_all(&self.output) }
+    }
+
+    /// Delivers what has been read, as far as that is still wanted and possible, and says how it ended.
+    fn finish(mut self, stopped: Stopped) -> Result<(), Failure> {
+        match &stopped {
+            Stopped::End => {}
+            Stopped::Undelivered(_) => {
+                self.producer.give_up_unsent();
+                self.producer.finish_within(FINISH_WITHIN);
+            }
+            Stopped::Interrupted | Stopped::OutputClosed(_) => self.producer.finish_within(FINISH_WITHIN),
+            Stopped::BadInput { .. } | Stopped::Unreadable(_) => {}
+        }
+        let flushed = self.flush();
+        let written = self.write_report(true);
+        drop(self.progress);
+        let failures: Vec<DeliveryFailure> = std::iter::from_fn(|| self.producer.take_failure()).collect();
+        let ended = Ended { unit: self.args.unit(), producer: &self.producer, failures: &failures };
+        let lost = match (stopped, flushed) {
+            (_, Err(Stopped::OutputClosed(e))) | (Stopped::OutputClosed(e), _) => return Err(Failure::output(&e)),
+            (Stopped::BadInput { number, why }, Ok(())) if failures.is_empty() => {
+                return Err(ended.bad_input(number, &why));
+            }
+            (Stopped::Unreadable(e), Ok(())) if failures.is_empty() => {
+                return Err(Failure::failed(format!("can't read standard input: {}", reason(&e)))
+                    .with_hint(ended.delivered_so_far(self.number + 1)));
+            }
+            (Stopped::End, Ok(())) if failures.is_empty() => return written.map_err(|e| Failure::output(&e)),
+            (Stopped::Interrupted, Ok(())) if failures.is_empty() => return Err(Failure::interrupted()),
+            (Stopped::Undelivered(Some(e)), _) | (_, Err(Stopped::Undelivered(Some(e)))) => Some(e),
+            (Stopped::Interrupted, _) | (_, Err(Stopped::Interrupted)) if failures.is_empty() => {
+                let exit = ended.undelivered(Some(&ClientError::Interrupted));
+                return Err(exit.unwrap_or_else(Failure::interrupted));
+            }
+            _ => None,
+        };
+        Err(ended.undelivered(lost.as_ref()).unwrap_or_else(|| Failure::silent(Exit::Failed)))
+    }
+
+    fn flush(&mut self) -> Result<(), Stopped> {
+        self.producer.seal_open().map_err(Stopped::from)?;
+        while !self.producer.is_flushed() {
+            if self.args.session.interrupts.is_asked() {
+                self.producer.finish_within(FINISH_WITHIN);
+            }
+            self.producer.check_patience()?;
+            self.producer.work(None, &mut [])?;
+            // Of what has failed the others may still be delivered; it is told at the end.
+            match self.look_around() {
+                Ok(()) => {}
+                Err(Stopped::Undelivered(None)) => self.producer.give_up_unsent(),
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<ClientError> for Stopped {
+    fn from(error: ClientError) -> Stopped {
+        match error {
+            ClientError::Interrupted => Stopped::Interrupted,
+            other => Stopped::Undelivered(Some(other)),
+        }
+    }
+}
+
+/// What there is to say at a bad end.
+struct Ended<'a> {
+    unit: &'static str,
+    producer: &'a Producer,
+    failures: &'a [DeliveryFailure],
+}
+
+impl Ended<'_> {
+    fn bad_input(&self, number: u64, why: &str) -> Failure {
+        Failure::failed(format!("{} {number}: {why}", self.unit)).with_hint(self.delivered_so_far(number))
+    }
+
+    /// Which record was not delivered and why; none if nothing is missing.
+    fn undelivered(&self, lost: Option<&ClientError>) -> Option<Failure> {
+        let unsent = self.producer.first_undelivered();
+        let first_failed = self.failures.iter().min_by_key(|failure| failure.tags.first());
+        let first = first_failed.and_then(|failure| failure.tags.first()).into_iter().chain(unsent).min()?;
+        let why = match (first_failed, lost) {
+            (Some(failure), _) => failure.error.to_string(),
+            (None, Some(error)) => error.to_string(),
+            (None, None) => "it was not delivered".to_owned(),
+        };
+        let culprit = first_failed.and_then(|failure| failure.culprit);
+        let place = match (culprit, first_failed.map(|failure| failure.tags.len())) {
+            (Some(number), _) => format!("{} {number}", self.unit),
+            (None, Some(count)) if count > 1 => format!("{} {first} and {} more", self.unit, count - 1),
+            _ => format!("{} {first}", self.unit),
+        };
+        let mut hint = self.delivered_so_far(first);
+        if self.failures.iter().any(|failure| failure.is_uncertain) {
+            hint.push_str("; the broker may have stored more without its answer getting here");
+        }
+        if lost == Some(&ClientError::Interrupted) {
+            ::log::warn!("interrupted before {place} was delivered; {hint}");
+            return Some(Failure::interrupted());
+        }
+        Some(Failure::failed(format!("{place}: {why}")).with_hint(hint))
+    }
+
+    /// How many records were delivered, and how to go on at this one.
+    fn delivered_so_far(&self, first: u64) -> String {
+        let (delivered, unit) = (self.producer.delivered(), self.unit);
+        let resume = match unit {
+            "line" => format!("tail -n +{first} goes on there"),
+            _ => format!("go on with {unit} {first}"),
+        };
+        let before = first - 1;
+        match delivered.checked_sub(before) {
+            Some(beyond) if beyond > 0 => {
+                format!(
+                    "delivered were the {before} before it and {beyond} after it; {resume}, sending those {beyond} again"
+                )
+            }
+            _ => format!("{delivered} {unit}s were delivered; {resume}"),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Reads partitions from positions: fetches ahead, hands out what came, decoded in place.
+//!
+//! One thread. [`Consumer::next`] gives a [`Chunk`] as soon as there is one; the next fetch is under way before it
+//! returns, so that the broker works while the caller does. Where reading starts and what it commits is the caller's
+//! to decide: [`bounds`], [`resolve`] and [`SimpleGroup`] help.
+
+mod aborted;
+mod chunk;
+mod fetch;
+mod group;
+mod places;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+pub use chunk::{Chunk, Record, TimestampType};
+pub use group::SimpleGroup;
+pub use places::{Bounds, bounds, resolve};
+
+use self::fetch::Link;
+use super::{ClientError, Cluster};
+use crate::base::{Offset, PartitionId, TopicName, TopicPartition};
+
+/// Which records of transactions are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// Only those of committed ones.
+    #[default]
+    Committed,
+    /// All.
+    Uncommitted,
+}
+
+impl Isolation {
+    fn level(self) -> i8 {
+        match self {
+            Isolation::Uncommitted => 0,
+            Isolation::Committed => 1,
+        }
+    }
+}
+
+/// Settings of a [`Consumer`], under Kafka's names.
+#[derive(Debug, Clone)]
+pub struct ConsumerConfig {
+    /// `isolation.level`.
+    pub isolation: Isolation,
+    /// `fetch.max.bytes`: the most one answer carries, unless a single batch is larger.
+    pub fetch_bytes: usize,
+    /// `max.partition.fetch.bytes`.
+    pub partition_bytes: usize,
+    /// `fetch.min.bytes`: so much is worth an answer before `fetch_wait` is over.
+    pub fetch_bytes_min: i32,
+    /// `fetch.max.wait.ms`: how long a broker holds a fetch for which it has no data.
+    pub fetch_wait: Duration,
+    /// How long a broker may be gone before that is an error; for ever, if none.
+    pub reconnect_for: Option<Duration>,
+}
+
+impl Default for ConsumerConfig {
+    fn default() -> Self {
+        ConsumerConfig {
+            isolation: Isolation::Committed,
+            fetch_bytes: 8 * 1024 * 1024,
+            partition_bytes: 2 * 1024 * 1024,
+            fetch_bytes_min: 1,
+            fetch_wait: Duration::from_millis(500),
+            reconnect_for: Some(Duration::from_secs(10)),
+        }
+    }
+}
+
+/// A partition being read.
+#[derive(Debug)]
+struct Assigned {
+    name: TopicName,
+    topic: Arc<str>,
+    partition: PartitionId,
+    /// Where the next fetch starts.
+    position: Offset,
+    until: Option<Offset>,
+    leader: Option<i32>,
+    is_in_flight: bool,
+    /// Counts seeks: an answer to a question from before one is thrown away.
+    seeks: u32,
+    /// Raised while the broker sends batches cut off at it.
+    bytes: usize,
+    retry_at: Option<Instant>,
+    /// The topic is unknown to the brokers since then.
+    unknown_since: Option<Instant>,
+}
+
+impl Assigned {
+    fn is_done(&self) -> bool {
+        self.until.is_some_and(|until| self.position >= until)
+    }
+
+    fn place(&self) -> TopicPartition {
+        TopicPartition { topic: self.name.clone(), partition: self.partition }
+    }
+}
+
+#[derive(Debug)]
+pub struct Consumer {
+    cluster: Cluster,
+    config: ConsumerConfig,
+    assigned: Vec<Assigned>,
+    links: HashMap<i32, Link>,
+    ready: VecDeque<Result<Chunk, ClientError>>,
+    /// Buffers of chunks that were handed out, with the broker whose connection wants them back.
+    lent: VecDeque<(i32, Bytes)>,
+    refresh_at: Option<Instant>,
+    tries: u32,
+    outage: Option<(Instant, ClientError)>,
+}
+
+impl Consumer {
+    pub fn new(cluster: Cluster, config: ConsumerConfig) -> Consumer {
+        Consumer {
+            cluster,
+            config,
+            assigned: Vec::new(),
+            links: HashMap::new(),
+            ready: VecDeque::new(),
+            lent: VecDeque::new(),
+            refresh_at: None,
+            tries: 0,
+            outage: None,
+        }
+    }
+
+    /// Reads this partition too, from `from`, and if it is given only to `until`. Its topic has been asked for through
+    /// this consumer's cluster.
+    pub fn assign(&mut self, place: &TopicPartition, from: Offset, until: Option<Offset>) {
+        let topic = place.topic.as_str();
+        self.assigned.push(Assigned {
+            name: place.topic.clone(),
+            topic: topic.into(),
+            partition: place.partition,
+            position: from,
+            until,
+            leader: self.cluster.metadata().leader(topic, place.partition),
+            is_in_flight: false,
+            seeks: 0,
+            bytes: self.config.partition_bytes,
+            retry_at: None,
+            unknown_since: None,
+        });
+    }
+
+    /// Reads a partition from another position on. What was fetched already and not handed out is dropped.
+    pub fn seek(&mut self, place: &TopicPartition, to: Offset) {
+        let is_it = |topic: &str, partition| topic == place.topic.as_str() && partition == place.partition;
+        for assigned in self.assigned.iter_mut().filter(|a| is_it(&a.topic, a.partition)) {
+            assigned.position = to;
+            assigned.seeks += 1;
+        }
+        self.ready.retain(|chunk| !chunk.as_ref().is_ok_and(|chunk| is_it(chunk.topic(), chunk.partition())));
+    }
+
+    /// Whether everything has been handed out up to where it was to be read.
+    pub fn is_done(&self) -> bool {
+        self.ready.is_empty() && self.assigned.iter().all(Assigned::is_done)
+    }
+
+    /// Why nothing can be read at the moment, while that is so.
+    pub fn outage(&self) -> Option<&ClientError> {
+        self.outage.as_ref().map(|(_, error)| error)
+    }
+
+    /// For offsets and commits beside the reading.
+    pub fn cluster(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
+    /// The first readable offset behind damage at `place`, for whoever chose to skip it: what the broker can't read
+    /// is probed in growing steps, then halved, so that little good is passed over unseen.
+    pub fn find_behind_damage(&mut self, place: &TopicPartition, at: Offset) -> Result<Option<Offset>, ClientError> {
+        let bounds = bounds(&mut self.cluster, std::slice::from_ref(place), self.config.isolation)?;
+        let Some(end) = bounds.first().map(|bounds| bounds.end) else { return Ok(None) };
+        let (mut bad, mut step) = (at, 1);
+        let mut good = loop {
+            let probe = Offset(bad.0.saturating_add(step)).min(end);
+            if probe == end {
+                break end;
+            }
+            if self.is_readable(place, probe)? {
+                break probe;
+            }
+            bad = probe;
+            step = step.saturating_mul(2);
+        };
+        while good.0 - bad.0 > 1 {
+            let middle = Offset(bad.0 + (good.0 - bad.0) / 2);
+            if self.is_readable(place, middle)? {
+                good = middle;
+            } else {
+                bad = middle;
+            }
+        }
+        Ok(Some(good))
+    }
+}
