@@ -11,12 +11,13 @@ use super::catalogue::{Command, CommandLog, CommandLogError};
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
 use super::flusher::Flusher;
 use super::offsets::OffsetStore;
+use super::partition::Partition;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
 use crate::base::{BrokerId, Clock, Now, PartitionId, TopicName, TopicPartition};
 use crate::config::{BrokerConfig, DynamicSettings, TopicConfig, TopicOverrides};
 use crate::log::disk::Disk;
-use crate::log::{FilePool, OpenAs, flush_many};
+use crate::log::{FilePool, OpenAs, checkpoint_many, flush_many};
 
 /// Producer ids are taken from the catalogue in blocks, as Kafka does (KIP-730).
 const PRODUCER_ID_BLOCK: i64 = 1000;
@@ -53,6 +54,8 @@ pub struct Core {
     producer_ids: Mutex<Range<i64>>,
     pub(super) commits: Mutex<OffsetStore>,
     flusher: Flusher,
+    /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
+    checkpoint_writer: Mutex<()>,
     file_pool: Arc<FilePool>,
     /// Wakes the housekeeper when something waits for it.
     chores: crossbeam_channel::Sender<super::housekeeping::Chore>,
@@ -89,6 +92,7 @@ impl Core {
             producer_ids: Mutex::new(reserved..reserved),
             commits: Mutex::default(),
             flusher,
+            checkpoint_writer: Mutex::default(),
             file_pool: FilePool::new(OPEN_SEALED_FILES_MAX),
             chores,
             stopping: AtomicBool::new(false),
@@ -158,12 +162,12 @@ impl Core {
         let own = catalogue.broker_settings.get(&self.data.broker_id.0).unwrap_or(&none);
         let config = DynamicSettings::new(&catalogue.cluster_settings, own)
             .and_then(|dynamic| self.config().with_dynamic(dynamic));
-        drop(decisions);
         match config {
             Ok(config) => *self.config.write() = Arc::new(config),
             // Checked before they were decided; another version of this program may know them otherwise.
             Err(error) => ::log::error!("the broker's dynamic settings are left out: {error}"),
         }
+        // Under the decision lock: a topic that is deleted or changed meanwhile must not come back as it was.
         let topics = self.topics();
         self.publish(|published| {
             for topic in topics.iter() {
@@ -243,7 +247,7 @@ impl Core {
 
     /// Flushes and closes everything, so that the next start needs no recovery. Called once nobody appends any more.
     pub fn close(&self) -> Result<(), String> {
-        let mut first_failure = None;
+        let mut first_failure = self.checkpoint_logs();
         for topic in self.topics().iter() {
             for partition in &topic.partitions {
                 if let Err(error) = partition.log().close() {
@@ -261,13 +265,36 @@ impl Core {
         self.data.note_clean_stop().map_err(|error| format!("the clean stop can't be noted: {error}"))
     }
 
+    /// Flushes every log that has something new and moves its recovery point to its end; many share their syncs.
+    /// Gives the first failure.
+    pub(super) fn checkpoint_logs(&self) -> Option<String> {
+        let topics = self.topics();
+        let mut partitions: Vec<_> = topics.iter().flat_map(|topic| &topic.partitions).collect();
+        partitions.retain(|partition| partition.log().wants_checkpoint());
+        let logs: Vec<_> = partitions.iter().map(|partition| partition.log()).collect();
+        let outcomes = checkpoint_many(self.data.disk().as_ref(), &logs);
+        let mut first_failure = None;
+        for (partition, outcome) in partitions.into_iter().zip(outcomes) {
+            partition.after_flush();
+            if let Err(error) = outcome
+                && !partition.is_deleted()
+            {
+                ::log::error!("{}: {error}", partition.name());
+                first_failure.get_or_insert(format!("{}: {error}", partition.name()));
+            }
+        }
+        first_failure
+    }
+
     /// Notes how far each partition is safely on disk: what a start after a kill need not look at.
     pub(super) fn write_checkpoints(&self) -> std::io::Result<()> {
+        let _one_at_a_time = self.checkpoint_writer.lock();
         let topics = self.topics();
         let partitions = topics.iter().flat_map(|topic| &topic.partitions);
         let checkpoints = partitions.map(|partition| {
             let log = partition.log();
-            let at = Checkpoint { recovery_point: log.recovery_point(), log_start: log.log_start() };
+            let (recovery_point, log_start) = (log.recovery_point(), log.log_start());
+            let at = Checkpoint { topic_id: partition.topic_id(), recovery_point, log_start };
             (partition.name().clone(), at)
         });
         self.data.write_checkpoints(&checkpoints.collect())
@@ -289,7 +316,8 @@ impl Core {
             });
             self.open_topic(name, entry.id, &entry.epochs, overrides, &|index: PartitionId| {
                 let at = checkpoints.get(&TopicPartition { topic: name.clone(), partition: index });
-                match at {
+                // What was noted for a deleted topic of the same name says nothing of this one.
+                match at.filter(|at| at.topic_id == entry.id) {
                     Some(at) => OpenAs {
                         clean: stop.clean,
                         recovery_point: at.recovery_point,
@@ -311,7 +339,8 @@ impl Core {
     fn flush_recovered(&self) -> Result<(), OpenError> {
         let topics = self.topics();
         let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        let recovered: Vec<_> = partitions.filter(|partition| partition.log().unflushed_bytes() > 0).collect();
+        let unflushed = |partition: &&Arc<Partition>| partition.log().flushed_end() < partition.log().log_end();
+        let recovered: Vec<_> = partitions.filter(unflushed).collect();
         let logs: Vec<_> = recovered.iter().map(|partition| partition.log()).collect();
         for (partition, outcome) in recovered.iter().zip(flush_many(self.data.disk().as_ref(), &logs)) {
             outcome.map_err(|error| {

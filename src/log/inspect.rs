@@ -360,25 +360,32 @@ struct IndexCheck<E> {
     entries: Option<IndexEntries<E>>,
     current: Option<(u64, E)>,
     count: u64,
+    /// There is no file; none is needed without batches.
+    missing: bool,
     reported: bool,
 }
 
 impl<E: Entry> IndexCheck<E> {
     fn open(disk: &dyn Disk, path: PathBuf, base: Offset, checked: &mut Checked) -> io::Result<IndexCheck<E>> {
-        let mut check = IndexCheck { path, base, entries: None, current: None, count: 0, reported: false };
+        let mut check =
+            IndexCheck { path, base, entries: None, current: None, count: 0, missing: false, reported: false };
         match entries::<E>(disk, &check.path) {
             Ok(found) if found.trailing_bytes > 0 => {
                 check.report(checked, None, format!("its length is no multiple of {}", E::BYTES));
                 check.entries = Some(found);
             }
             Ok(found) => check.entries = Some(found),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                check.report(checked, None, "it is missing".to_owned());
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => check.missing = true,
             Err(error) => return Err(error),
         }
         check.advance()?;
         Ok(check)
+    }
+
+    fn batch_seen(&mut self, checked: &mut Checked) {
+        if std::mem::take(&mut self.missing) {
+            self.report(checked, None, "it is missing".to_owned());
+        }
     }
 
     fn advance(&mut self) -> io::Result<()> {
@@ -414,6 +421,7 @@ impl OffsetCheck {
     }
 
     fn batch(&mut self, position: u64, header: &BatchHeader, checked: &mut Checked) -> io::Result<()> {
+        self.index.batch_seen(checked);
         while let Some((at, entry)) = self.index.current {
             let points_at = u64::from(entry.position);
             if points_at > position {
@@ -461,6 +469,7 @@ impl TimeCheck {
     }
 
     fn batch(&mut self, header: &BatchHeader, checked: &mut Checked) -> io::Result<()> {
+        self.index.batch_seen(checked);
         self.max_timestamp = self.max_timestamp.max(header.max_timestamp);
         while let Some((at, entry)) = self.index.current {
             let offset = self.index.base.plus(i64::from(entry.relative));

@@ -56,7 +56,8 @@ pub(super) fn recover(
         .collect();
     let log_start = start.log_start.max(state.as_ref().map_or(Offset::ZERO, |state| state.log_start));
     drop_below(&mut segments, log_start, report);
-    let hole_below = if start.clean { Offset(i64::MAX) } else { known_end };
+    // Without a state nothing says how much was safe; after a clean stop everything was.
+    let hole_below = if start.clean && state.is_none() { Offset(i64::MAX) } else { known_end };
     let mut walk = Walk::new(files, settings, start.log_start, hole_below, now, report);
     let mut begin = match &state {
         Some(state) => resume(&segments, state, &mut walk)?,
@@ -87,7 +88,7 @@ pub(super) fn recover(
     let mut recovered = Assembly { files, settings, found, log_start, next, segments, whole, now };
     recovered.sweep(state.as_ref(), report);
     let left = Left { producers, epochs, touched, sealed, scanned: scanned_bytes > 0 };
-    Ok(recovered.assemble(left, &begin, known_end))
+    Ok(recovered.assemble(left, &begin, known_end, start.clean))
 }
 
 /// The newest state file that can be believed. Those that can't be, and newer ones, are removed.
@@ -129,17 +130,8 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     let Some(summary) = state.segment else { return Ok(begin) };
     let Some(n) = segments.iter().position(|segment| segment.base == summary.base) else { return Ok(begin) };
     let segment = &segments[n];
-    let storage = LogError::io("read", segment.log_path());
+    let storage = |error| LogError::io("read", segment.log_path())(error);
     let file_bytes = segment.bytes();
-    let sealed = segments.get(n + 1).is_some_and(|next| next.base == state.next_offset);
-    if sealed {
-        // The rest of it is looked at when somebody reads it.
-        if file_bytes > summary.log_bytes {
-            segment.cut(summary.log_bytes).map_err(LogError::io("shorten", segment.log_path()))?;
-            segment.release();
-        }
-        return Ok(begin);
-    }
     if file_bytes < summary.log_bytes {
         walk.report.note(format!(
             "{} is {} bytes shorter than it was",
@@ -150,15 +142,27 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
         walk.survey(segment, file_bytes, state.next_offset)?;
         return Ok(begin);
     }
-    let fits = segment.resume(&summary, file_bytes == summary.log_bytes).map_err(storage)?;
-    if !fits {
+    let sealed = segments.get(n + 1).is_some_and(|next| next.base == state.next_offset);
+    let exact = sealed || file_bytes == summary.log_bytes;
+    if !segment.resume(&summary, exact).map_err(storage)? {
         walk.report.note(format!("the indexes of {} did not fit and were made anew", segment.log_path().display()));
         let rebuilt = segment.rebuild_indexes(summary.log_bytes, state.next_offset, walk.gaps);
         rebuilt.map_err(LogError::io("rebuild the indexes of", segment.log_path()))?;
     }
     *segment.checked.lock() = true;
-    segment.set_bytes(file_bytes);
-    Ok(Begin { segment: n, position: summary.log_bytes, offset: state.next_offset })
+    if !sealed {
+        segment.set_bytes(file_bytes);
+        return Ok(Begin { segment: n, position: summary.log_bytes, offset: state.next_offset });
+    }
+    if file_bytes > summary.log_bytes {
+        // Left by a write that was taken back before the next segment began.
+        let cut = segment.cut(summary.log_bytes).and_then(|()| segment.hold_for_writing()?.sync_data());
+        cut.map_err(LogError::io("shorten", segment.log_path()))?;
+        segment.release();
+    }
+    // Its indexes may have been written since the last checkpoint, and are not known to be on disk.
+    walk.sealed.push(Sealed { segment: Arc::clone(segment), next_offset: state.next_offset, state: None });
+    Ok(begin)
 }
 
 fn begin_leaves_something(segments: &[Arc<Segment>], begin: &Begin) -> bool {
@@ -228,10 +232,9 @@ fn drop_below(segments: &mut Vec<Arc<Segment>>, log_start: Offset, report: &mut 
 
 fn drop_all(gone: impl Iterator<Item = Arc<Segment>>, report: &mut OpenReport) {
     for segment in gone {
-        let path = segment.log_path();
-        match segment.remove() {
-            Ok(()) => report.note(format!("{} lies below the log start and was removed", path.display())),
-            Err(error) => report.note(format!("{} lies below the log start: {error}", path.display())),
+        if let Err(error) = segment.remove() {
+            let path = segment.log_path();
+            report.note(format!("{} lies below the log start, but can't be removed: {error}", path.display()));
         }
     }
 }
@@ -274,7 +277,7 @@ impl Assembly<'_> {
         self.found.states.retain(|offset| serves(offset) || files.remove(*offset, Kind::Producers).is_err());
     }
 
-    fn assemble(self, left: Left, begin: &Begin, known_end: Offset) -> Recovered {
+    fn assemble(self, left: Left, begin: &Begin, known_end: Offset, clean: bool) -> Recovered {
         let Left { mut producers, mut epochs, mut touched, sealed, scanned } = left;
         let before = epochs.clone();
         epochs.cut_end(self.next);
@@ -309,7 +312,8 @@ impl Assembly<'_> {
             epochs_unsaved: epochs != before,
             epochs,
             unsynced: touched,
-            names_made: u64::from(scanned),
+            // Nor may the names be, which only a clean stop has synced.
+            names_made: u64::from(scanned || !clean),
             names_synced: 0,
             sealed,
             states: self.found.states,

@@ -86,6 +86,10 @@ pub(super) struct Segment {
     held: Mutex<Option<Arc<dyn DiskFile>>>,
     /// An fsync of the file failed: it is not asked again.
     abandoned: AtomicBool,
+    /// The file was cut short, and that is not synced yet.
+    shortened: AtomicBool,
+    /// The disk refused to cut the file short: something lies behind the end.
+    ragged: AtomicBool,
 }
 
 impl Segment {
@@ -103,6 +107,8 @@ impl Segment {
             verified: Mutex::new(Verified::default()),
             held: Mutex::new(None),
             abandoned: AtomicBool::new(false),
+            shortened: AtomicBool::new(false),
+            ragged: AtomicBool::new(false),
         }
     }
 
@@ -134,6 +140,11 @@ impl Segment {
 
     pub fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Whether a sync is due for what was cut away; whoever asks must see to it.
+    pub fn take_shortened(&self) -> bool {
+        self.shortened.swap(false, Ordering::AcqRel)
     }
 
     pub fn growth(&self) -> Growth {
@@ -225,6 +236,7 @@ impl Segment {
 
     /// Brings the index files up to date, as after a clean stop.
     pub fn write_indexes(&self) -> io::Result<()> {
+        self.tidy();
         self.index.write_out(None)?;
         self.time_index.write_out(self.due_time_entry(&self.growth()))
     }
@@ -255,6 +267,11 @@ impl Segment {
         let time_found = self.time_index.file_bytes()?;
         Ok(self.index.file_bytes()? == u64::from(summary.index_entries) * OffsetEntry::BYTES as u64
             && (time_found == time_bytes || time_found == closing))
+    }
+
+    /// Whether there is anything in the index files, right or wrong.
+    pub fn has_index_files(&self) -> io::Result<bool> {
+        Ok(self.index.file_bytes()? > 0 || self.time_index.file_bytes()? > 0)
     }
 
     /// Takes sizes and indexes from a summary, for a segment that ends or goes on there. False if the index files
@@ -323,7 +340,18 @@ impl Segment {
     /// Cuts the segment short: the file (as far as the disk lets it) and, in any case, what this process believes.
     pub fn cut(&self, bytes: u64) -> io::Result<()> {
         self.bytes.store(bytes, Ordering::Release);
-        self.hold_for_writing()?.set_len(bytes)
+        self.shortened.store(true, Ordering::Release);
+        let cut = self.hold_for_writing().and_then(|file| file.set_len(bytes));
+        self.ragged.store(cut.is_err(), Ordering::Release);
+        cut
+    }
+
+    /// Tries again to cut off what a failed write left. In vain is no harm: the end is known, here and to the next
+    /// start.
+    pub fn tidy(&self) {
+        if self.ragged.load(Ordering::Acquire) {
+            let _ = self.cut(self.bytes());
+        }
     }
 
     /// Removes the files. Who has them open can go on reading.

@@ -77,24 +77,24 @@ impl PartitionLog {
         let segment = &sight.segment;
         let failed = |error| storage(segment, error);
         let around = segment.time_index.search(|entry| entry.timestamp <= timestamp).map_err(failed)?;
-        let mut from = segment.base;
-        if let Some(below) = around.below {
-            let offset = segment.offset(below.relative);
-            if below.timestamp == timestamp {
-                from = offset;
-            } else {
-                from = offset.plus(1);
+        let from = match around.below {
+            // The first batch that reached this time, and none before it did.
+            Some(below) if below.timestamp == timestamp => segment.offset(below.relative),
+            below => {
+                // Between two time entries nothing raised the maximum until shortly before the second: an offset
+                // entry below the second one would have come with a time entry of its own.
+                let ceiling = match around.above {
+                    Some(above) => above.relative,
+                    None => segment.relative(segment.growth().max_timestamp_offset),
+                };
+                let quiet = segment.index.search(|entry| entry.relative < ceiling).map_err(failed)?.below;
+                let below = below.map_or(segment.base, |below| segment.offset(below.relative).plus(1));
+                below.max(quiet.map_or(segment.base, |entry| segment.offset(entry.relative)))
             }
-        }
-        // Batches between two time entries did not raise the maximum until shortly before the second: an offset
-        // entry below the second one without a time entry of its own proves it for all up to its batch.
-        let ceiling = match around.above {
-            Some(above) => above.relative,
-            None => segment.relative(segment.growth().max_timestamp_offset),
         };
-        let last_before = segment.index.search(|entry| entry.relative < ceiling).map_err(failed)?.below;
-        if let Some(entry) = last_before {
-            from = from.max(segment.offset(entry.relative));
+        let from = from.max(self.log_start());
+        if from >= extent.bound {
+            return Ok(None);
         }
         match self.locate(sight, from, extent)? {
             Place::Batch { position, header } => Ok(Some((position, header.base_offset))),
@@ -150,7 +150,6 @@ impl PartitionLog {
         let segment = &sight.segment;
         let failed = |error| storage(segment, error);
         let growth = segment.growth();
-        let mut from = segment.base;
         let mut largest = (growth.max_timestamp, growth.max_timestamp_offset);
         if largest.1 >= upper {
             // The reader may not see that record yet: the largest one among the others.
@@ -158,7 +157,7 @@ impl PartitionLog {
             let known = segment.time_index.search(|entry| entry.relative < relative).map_err(failed)?.below;
             largest = known.map_or((-1, segment.base), |entry| (entry.timestamp, segment.offset(entry.relative)));
             let walked = segment.index.search(|entry| entry.relative < relative).map_err(failed)?.below;
-            from = walked.map_or(segment.base, |entry| segment.offset(entry.relative));
+            let from = walked.map_or(segment.base, |entry| segment.offset(entry.relative));
             largest = self.largest_between(sight, from, upper, extent)?.filter(|l| l.0 > largest.0).unwrap_or(largest);
         }
         if largest.0 < 0 {
@@ -169,8 +168,7 @@ impl PartitionLog {
             return Ok(hit);
         }
         // It was trimmed away, from the middle of the segment: what is left must be looked through.
-        let from = from.max(log_start);
-        let Some(first) = self.batch_of(sight, from, extent)? else { return Ok(None) };
+        let Some(first) = self.batch_of(sight, log_start, extent)? else { return Ok(None) };
         let cut_through = self.largest_at(sight, first.last_offset(), log_start, extent)?;
         let rest = match self.largest_between(sight, first.next_offset(), upper, extent)? {
             Some((_, offset)) => self.largest_at(sight, offset, log_start, extent)?,

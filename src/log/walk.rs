@@ -90,7 +90,8 @@ impl<'a> Walk<'a> {
         let before = segment.bytes();
         let ending = self.segment_io(segment, position, next_base).map_err(storage)?;
         *segment.checked.lock() = true;
-        if position == segment.bytes() && position == before {
+        let storage = LogError::io("look at the indexes of", segment.log_path());
+        if position == before && (position > 0 || !segment.has_index_files().map_err(storage)?) {
             return Ok(ending);
         }
         if next_base.is_some() && ending != Ending::Cut {
@@ -350,7 +351,7 @@ fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
         }
     }
     segment.set_growth(growth);
-    Ok(())
+    segment.write_indexes()
 }
 
 /// The producers as they were at `mark`: from the newest state up to it, and the batches since.

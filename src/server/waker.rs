@@ -79,7 +79,13 @@ impl ConnectionWaker {
             Err(rustix::io::Errno::INTR) => return Ok(Woken::Broker),
             Err(error) => return Err(error.into()),
         }
+        let signalled = !polled[1].revents().is_empty();
         if self.take(fds) {
+            return Ok(Woken::Broker);
+        }
+        if signalled {
+            // The byte of a wake-up whose flag was taken before the byte was written: nothing happened on the socket.
+            fds.drain();
             return Ok(Woken::Broker);
         }
         Ok(Woken::Socket)
@@ -190,6 +196,19 @@ mod tests {
         let waker = ConnectionWaker::default();
         waker.wake();
         assert_eq!(waker.wait(far.as_fd(), Watch::Input, LONG).expect("polls"), Woken::Broker);
+    }
+
+    #[test]
+    fn a_wake_whose_byte_comes_late_is_no_news_from_the_socket() {
+        // A waker sets its flag, then writes its byte; a wait in between takes the flag alone. The byte that was left
+        // looked like a hangup to the next wait, and the connection was closed.
+        let (_near, far) = UnixStream::pair().expect("a pair");
+        let waker = ConnectionWaker::default();
+        let wait = |watch, timeout| waker.wait(far.as_fd(), watch, timeout).expect("polls");
+        assert_eq!(wait(Watch::Hangup, Some(Duration::ZERO)), Woken::Timeout);
+        waker.fds.get().expect("made by the first wait").signal();
+        assert_eq!(wait(Watch::Hangup, LONG), Woken::Broker);
+        assert_eq!(wait(Watch::Hangup, Some(Duration::ZERO)), Woken::Timeout, "the byte is gone");
     }
 
     #[test]

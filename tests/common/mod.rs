@@ -7,6 +7,12 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rafka::protocol::kafka::api::fetch::{FetchPartition, FetchTopic, PartitionData};
+use rafka::protocol::kafka::api::produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData};
+use rafka::protocol::kafka::api::{FetchRequest, ProduceRequest};
+use rafka::protocol::kafka::{Decoder, Message, RecordsField, Request, ResponseHeader, request_frame};
+use rafka::record::{BatchBuilder, Codec, ProducerStamp};
+
 /// Longer than anything here takes on a busy machine; reached only when something is broken.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -121,4 +127,86 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "waited too long: {what}");
         std::thread::yield_now();
     }
+}
+
+/// A connection that speaks Kafka's protocol, one request at a time.
+pub struct KafkaConnection {
+    socket: TcpStream,
+    correlation_id: i32,
+}
+
+impl KafkaConnection {
+    pub fn to(server: &Server) -> KafkaConnection {
+        KafkaConnection { socket: server.connect(), correlation_id: 0 }
+    }
+
+    /// Sends a request in its newest version and reads the answer.
+    pub fn call<R: Request>(&mut self, request: &R) -> R::Response {
+        self.call_in(request, *R::KEY.versions().end())
+    }
+
+    pub fn call_in<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
+        self.send(request, version);
+        self.receive::<R>(version)
+    }
+
+    pub fn send<R: Request>(&mut self, request: &R, version: i16) {
+        self.correlation_id += 1;
+        let frame = request_frame(request, version, self.correlation_id, Some("test"), Vec::new());
+        self.socket.write_all(&frame.to_bytes()).expect("sends");
+    }
+
+    /// Reads the answer to the last request of this kind.
+    pub fn receive<R: Request>(&mut self, version: i16) -> R::Response {
+        let frame = self.frame().expect("an answer");
+        let mut input = Decoder::new(frame.into());
+        ResponseHeader::decode(&mut input, R::KEY, version).expect("a header");
+        R::Response::decode(&mut input, version).expect("an answer of this version")
+    }
+
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).expect("sends");
+    }
+
+    /// One frame without its length; `None` when the broker has closed the connection.
+    pub fn frame(&mut self) -> Option<Vec<u8>> {
+        let mut length = [0; 4];
+        if self.socket.read_exact(&mut length).is_err() {
+            return None;
+        }
+        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+        self.socket.read_exact(&mut frame).ok()?;
+        Some(frame)
+    }
+
+    pub fn produce(&mut self, topic: &str, acks: i16, batch: Vec<u8>) -> PartitionProduceResponse {
+        let response = self.call_in(&produce_request(topic, acks, batch), PRODUCE_BY_NAME);
+        response.responses[0].partition_responses[0].clone()
+    }
+
+    pub fn fetch(&mut self, topic: &str, offset: i64) -> PartitionData {
+        let partition = FetchPartition { fetch_offset: offset, partition_max_bytes: 1 << 20, ..Default::default() };
+        let topic = FetchTopic { topic: topic.to_owned(), partitions: vec![partition], ..Default::default() };
+        let request = FetchRequest { max_bytes: 1 << 20, topics: vec![topic], ..Default::default() };
+        self.call_in(&request, FETCH_BY_NAME).responses[0].partitions[0].clone()
+    }
+}
+
+/// The last versions that name topics and not their ids.
+pub const PRODUCE_BY_NAME: i16 = 12;
+pub const FETCH_BY_NAME: i16 = 12;
+
+pub fn produce_request(topic: &str, acks: i16, batch: Vec<u8>) -> ProduceRequest {
+    let partition = PartitionProduceData { index: 0, records: RecordsField::Bytes(batch.into()) };
+    let topic = TopicProduceData { name: topic.to_owned(), partition_data: vec![partition], ..Default::default() };
+    ProduceRequest { transactional_id: None, acks, timeout_ms: 10_000, topic_data: vec![topic] }
+}
+
+/// A batch of records without keys.
+pub fn batch(values: &[&str], stamp: ProducerStamp) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(Codec::None);
+    for value in values {
+        builder.append(1_700_000_000_000, None, Some(value.as_bytes()), &[]);
+    }
+    builder.finish(stamp).expect("no codec")
 }

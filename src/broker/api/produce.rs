@@ -97,7 +97,10 @@ fn find_topic(context: Context<'_>, data: &TopicProduceData) -> Result<Arc<Topic
     let (found, missing) = if context.envelope.version >= IDS_SINCE {
         (topics.by_id(data.topic_id), ErrorCode::UnknownTopicId)
     } else {
-        TopicName::new(&data.name).map_err(|_| ErrorCode::InvalidTopicException)?;
+        let name = TopicName::new(&data.name).map_err(|_| ErrorCode::InvalidTopicException)?;
+        if name.is_internal() {
+            return Err(ErrorCode::InvalidTopicException);
+        }
         (topics.get(&data.name), ErrorCode::UnknownTopicOrPartition)
     };
     let topic = found.ok_or(missing)?;
@@ -171,7 +174,13 @@ fn acknowledge(
 ) -> Answer {
     let flusher = context.core.flusher();
     if request.acks == ACKS_ALL {
-        made.retain(|made| !settle(&mut response, made));
+        made.retain(|made| {
+            let settled = settle(&mut response, made);
+            if settled && made.partition.flush_is_due() {
+                flusher.soon(&made.partition);
+            }
+            !settled
+        });
         if made.is_empty() {
             return context.envelope.reply(&response);
         }
@@ -189,7 +198,7 @@ fn acknowledge(
         }));
     }
     for made in &made {
-        if made.partition.settings().fsync() {
+        if made.partition.flush_is_due() {
             flusher.soon(&made.partition);
         }
     }

@@ -3,16 +3,18 @@
 mod flags;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use self::flags::{Flags, NewTopic};
 use super::failure::Failure;
 use super::help::{self, Entry};
-use super::interrupts::FirstSignal;
 use super::logger::LogStyle;
 use super::output::{self, Column, OutputFormat, Report};
+use super::run::FirstSignal;
 use super::run::{Program, Session};
 use super::settings;
 use crate::broker::{self, Event};
@@ -53,8 +55,8 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
 fn given(flags: &Flags) -> Result<Settings, Failure> {
     let mut given = Settings::broker();
     settings::load_file(&mut given, flags.config.as_deref())?;
-    for (flag, key, value) in flags.settings() {
-        given.set(&key, &value, Origin::Flag).map_err(|e| settings::refused(&format!("{flag}: "), &e))?;
+    for (key, value) in flags.settings() {
+        given.set(&key, &value, Origin::Flag)?;
     }
     Ok(given)
 }
@@ -62,18 +64,40 @@ fn given(flags: &Flags) -> Result<Settings, Failure> {
 fn serve(config: BrokerConfig, topics: &[NewTopic], session: &Session) -> Result<(), Failure> {
     let new = |partitions| broker::NewTopic { partitions, ..broker::NewTopic::default() };
     let topics: Vec<_> = topics.iter().map(|topic| (topic.name.clone(), new(topic.partitions))).collect();
-    let broker = Broker::start_with(config, &topics, Box::new(announce)).map_err(|e| Failure::failed(e.to_string()))?;
+    let announcer = Arc::new(Announcer { held: Mutex::new(Some(Vec::new())) });
+    let heard = Arc::clone(&announcer);
+    let broker = Broker::start_with(config, &topics, Box::new(move |event| heard.announce(event)))
+        .map_err(|e| Failure::failed(e.to_string()))?;
     for address in broker.addresses() {
         say(&format!("Broker Listening on {address}"));
     }
+    announcer.release();
     session.interrupts.wait();
     ::log::info!("stopping");
     broker.stop().map_err(Failure::failed)
 }
 
-fn announce(event: &Event) {
-    match event {
-        Event::TopicCreated(name) => say(&format!("Topic Created: {name}")),
+/// Says what happens, but not before the listeners' lines: who starts a broker waits for those first.
+struct Announcer {
+    held: Mutex<Option<Vec<String>>>,
+}
+
+impl Announcer {
+    fn announce(&self, event: &Event) {
+        let line = match event {
+            Event::TopicCreated(name) => format!("Topic Created: {name}"),
+        };
+        match &mut *self.held.lock() {
+            Some(held) => held.push(line),
+            None => say(&line),
+        }
+    }
+
+    fn release(&self) {
+        let mut held = self.held.lock();
+        for line in held.take().unwrap_or_default() {
+            say(&line);
+        }
     }
 }
 

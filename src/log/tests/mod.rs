@@ -1,4 +1,5 @@
 //! The partition log's stories, one file each.
 
 mod basics;
+mod failures;
 mod model;

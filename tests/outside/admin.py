@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""rafka-admin as CLI.md has it, against rafka-server and against Apache Kafka."""
+
+import json
+import sys
+
+from support.both import arguments, both, world
+from support.checks import Suite, check, contains, equal, eventually, lacks
+
+suite = Suite("admin", __doc__, world)
+suite.arguments = arguments
+
+
+def rows(text):
+    return [line.split("\t") for line in text.splitlines()]
+
+
+def row_of(text, *words):
+    """The one TAB-separated line that has these words among its fields."""
+    found = [row for row in rows(text) if all(str(word) in row for word in words)]
+    equal(len(found), 1, f"lines with {words} in\n{text}")
+    return found[0]
+
+
+@both(suite, "topics are created, listed, described, deleted")
+def _(t):
+    name = t.name("Topic")
+    t.sh(f"rafka-admin create-topic {name} -p 3")
+    row_of(t.out("rafka-admin list-topics --output plain"), name, 3)
+    described = t.out(f"rafka-admin describe-topic {name} --output plain")
+    for partition in range(3):
+        check(any(str(partition) in row for row in rows(described)), f"partition {partition} is not in\n{described}")
+    done = t.sh(f"rafka-admin create-topic {name}", code=1)
+    contains(done.errors, f'rafka-admin: error: topic "{name}" already exists', "creating it again")
+    t.sh(f"rafka-admin create-topic {name} --if-not-exists")
+    done = t.sh(f"rafka-admin delete-topic {name}", code=2)
+    contains(done.errors, "-y", "deleting without -y where nobody can be asked")
+    t.sh(f"rafka-admin delete-topic {name} -y")
+    eventually(lambda: name not in t.out("rafka-admin list-topics --output plain"), "the topic is gone", 10)
+    for command in [f"describe-topic {name}", f"delete-topic {name} -y", f"list-offsets {name}"]:
+        contains(t.sh(f"rafka-admin {command}", code=1).errors, f'topic "{name}" does not exist', command)
+
+
+@both(suite, "several at once: one that fails is exit 1, and the others are done")
+def _(t):
+    there, new = t.topic("There"), t.name("New")
+    done = t.sh(f"rafka-admin create-topic {there} {new} --partitions 2", code=1)
+    contains(done.errors, there, "the one that failed")
+    row_of(t.out("rafka-admin list-topics --output plain"), new, 2)
+    t.sh(f"rafka-admin delete-topic {there} {new} -y")
+
+
+@both(suite, "bad names, counts and settings are refused with a sentence")
+def _(t):
+    for flags in ["'bad name'", "..", f"{t.name('P')} -p 0", f"{t.name('R')} --replicas 3", f"{t.name('S')} --setting no.such.setting=1", f"{t.name('V')} --setting retention.ms=soon"]:
+        done = t.sh(f"rafka-admin create-topic {flags}", code=(1, 2))
+        contains(done.errors, "error:", f"create-topic {flags}")
+        lacks(done.errors, "panicked", f"create-topic {flags}")
+
+
+@both(suite, "partitions can be added, never taken away")
+def _(t):
+    topic = t.topic("Grow", 2)
+    t.sh(f"rafka-admin add-partitions {topic} --to 5")
+    row_of(t.out("rafka-admin list-topics --output plain"), topic, 5)
+    contains(t.sh(f"rafka-admin add-partitions {topic} --to 3", code=1).errors, "error:", "fewer partitions")
+    t.sh(f"rafka-produce -p 4 {topic}", stdin="x\n")
+    equal(t.out(f"rafka-consume -p 4 {topic}"), "x\n", "the new partition")
+
+
+@both(suite, "list-offsets: ends, starts, times; trim-topic moves the start")
+def _(t):
+    topic = t.topic("Trim", 2)
+    lines = "".join('{"value":"%d","timestamp":%d,"partition":0}\n' % (i, 1_700_000_000_000 + i) for i in range(10))
+    t.sh(f"rafka-produce -J --keep-partition {topic}", stdin=lines)
+    row_of(t.out(f"rafka-admin list-offsets {topic} --output plain"), topic, 0, 10)
+    for at, offset in [("earliest", 0), ("latest", 10), ("@1700000000007", 7)]:
+        found = rows(t.out(f"rafka-admin list-offsets {topic} --at {at} --output plain"))
+        check([topic, "0", str(offset)] in [row[:3] for row in found], f"list-offsets --at {at} printed {found}")
+    contains(t.sh(f"rafka-admin trim-topic {topic} --before 4", code=2).errors, "-y", "trimming without -y")
+    t.sh(f"rafka-admin trim-topic {topic} --only 0 --before 4 -y")
+    equal(t.sh(f"rafka-consume {topic}").lines, [str(i) for i in range(4, 10)], "what is left")
+    done = t.sh(f"rafka-consume -p 0 -o 3 {topic}", code=1)
+    for piece in ("3", "4", "10"):
+        contains(done.errors, piece, "an offset that was trimmed is an error with the valid range")
+    t.sh(f"rafka-admin trim-topic {topic} --only 0 --before latest -y")
+    equal(t.out(f"rafka-consume {topic}"), "", "after trimming all")
+
+
+@both(suite, "settings are read, set, and refused by name")
+def _(t):
+    topic = t.name("Config")
+    t.sh(f"rafka-admin create-topic {topic} --setting retention.ms=123456789")
+    row_of(t.out(f"rafka-admin get-config topic/{topic} retention.ms --output plain"), "retention.ms", "123456789")
+    t.sh(f"rafka-admin set-config topic/{topic} retention.ms=987654321 cleanup.policy=compact")
+    everything = t.out(f"rafka-admin get-config topic/{topic} --output plain")
+    row_of(everything, "retention.ms", "987654321")
+    row_of(everything, "cleanup.policy", "compact")
+    row_of(everything, "segment.bytes")
+    contains(t.sh(f"rafka-admin set-config topic/{topic} no.such.setting=1", code=1).errors, "no.such.setting", "an unknown setting")
+    contains(t.sh(f"rafka-admin set-config topic/{topic} retention.ms=soon", code=1).errors, "retention.ms", "a bad value")
+    broker = rows(t.out("rafka-admin cluster-info --output plain"))
+    check(broker, "cluster-info names no broker")
+    contains(t.out("rafka-admin get-config broker/1 --output plain"), "log.retention.ms", "the broker's settings")
+    contains(t.sh(f"rafka-admin get-config topic/{t.name('None')}", code=1).errors, "does not exist", "a missing topic")
+
+
+@both(suite, "cluster-info, ping, and waiting for records")
+def _(t):
+    contains(t.out("rafka-admin cluster-info --output plain"), t.address.rpartition(":")[2], "the broker's port")
+    t.sh("rafka-admin ping")
+    t.sh("rafka-admin ping --wait 5s")
+    topic = t.topic("Wait")
+    t.sh(f"(sleep 1; echo one | rafka-produce {topic}; echo two | rafka-produce {topic}) & rafka-admin wait --topic {topic} --records 2 --timeout 20s; code=$?; wait; exit $code")
+    equal(len(t.sh(f"rafka-consume {topic}").lines), 2, "what was waited for")
+    t.sh(f"rafka-admin wait --topic {topic} --records 3 --timeout 500ms", code=1)
+
+
+@both(suite, "JSON output is JSON, and plain output has no table in it")
+def _(t):
+    topic = t.topic("Machine")
+    for command in ["list-topics", f"describe-topic {topic}", f"list-offsets {topic}", f"get-config topic/{topic}", "cluster-info"]:
+        text = t.out(f"rafka-admin {command} --output json")
+        try:
+            [json.loads(line) for line in text.splitlines()]
+        except json.JSONDecodeError:
+            json.loads(text)
+        plain = t.sh(f"rafka-admin {command}").text
+        check("\t" in plain, f"{command} on a pipe is not TAB-separated:\n{plain}")
+        lacks(plain, "│", command)
+        lacks(plain, "\x1b", command)
+
+
+@both(suite, "internal topics are not among the user's")
+def _(t):
+    topic = t.topic("Mine")
+    t.sh(f"rafka-produce {topic}", stdin="x\n")
+    t.sh(f"rafka-consume -g {t.name('g')} {topic}")
+    lacks(t.out("rafka-admin list-topics --output plain"), "__consumer_offsets", "list-topics")
+
+
+@both(suite, "usage is exit 2, nobody there is exit 3")
+def _(t):
+    for command in ["rafka-admin", "rafka-admin nonsense", "rafka-admin create-topic", "rafka-admin list-topics --output xml"]:
+        check(t.sh(command, code=2).errors.strip(), f"{command} said nothing")
+    contains(t.sh("rafka-admin list-topic", code=2).errors, "list-topics", "the nearest command")
+    for command in ["list-topics", "ping", "cluster-info"]:
+        contains(t.sh(f"rafka-admin {command} -b 127.0.0.1:1 --timeout 500ms", code=3).errors, "127.0.0.1:1", command)
+
+
+if __name__ == "__main__":
+    sys.exit(suite.main())
