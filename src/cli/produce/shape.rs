@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use crate::cli::json_record::JsonRecord;
+use crate::cli::json_record::{JsonHeader, JsonRecord};
 
 /// As the flags have it.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub(super) struct Shaped<'a> {
     pub(super) timestamp: Option<i64>,
     pub(super) key: Option<Cow<'a, [u8]>>,
     pub(super) value: Option<Cow<'a, [u8]>>,
-    pub(super) headers: Vec<(Cow<'a, [u8]>, Option<Cow<'a, [u8]>>)>,
+    pub(super) headers: Vec<JsonHeader<'a>>,
 }
 
 impl Shape {
