@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::common::wait;
 
@@ -74,6 +74,7 @@ pub struct Running {
     pub child: Child,
     pub stdin: Option<ChildStdin>,
     stdout: Option<BufReader<ChildStdout>>,
+    stderr: BufReader<ChildStderr>,
 }
 
 impl Running {
@@ -81,7 +82,8 @@ impl Running {
         let mut child = command(program, bootstrap, args).spawn().expect("the program starts");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().map(BufReader::new);
-        Running { child, stdin, stdout }
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        Running { child, stdin, stdout, stderr }
     }
 
     pub fn write(&mut self, text: &str) {
@@ -92,6 +94,13 @@ impl Running {
     pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.stdout.as_mut().expect("open").read_line(&mut line).expect("text");
+        line
+    }
+
+    /// The next line it says beside its data, waited for.
+    pub fn note(&mut self) -> String {
+        let mut line = String::new();
+        self.stderr.read_line(&mut line).expect("text");
         line
     }
 
@@ -111,7 +120,7 @@ impl Running {
             rest.read_to_end(&mut stdout).expect("output");
         }
         let mut stderr = String::new();
-        self.child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("text");
+        self.stderr.read_to_string(&mut stderr).expect("text");
         Ran { code: wait(&mut self.child), stdout, stderr }
     }
 }

@@ -115,6 +115,8 @@ pub struct Consumer {
     refresh_at: Option<Instant>,
     tries: u32,
     outage: Option<(Instant, ClientError)>,
+    /// `next` has returned since it began.
+    outage_seen: bool,
 }
 
 impl Consumer {
@@ -129,6 +131,7 @@ impl Consumer {
             refresh_at: None,
             tries: 0,
             outage: None,
+            outage_seen: false,
         }
     }
 
