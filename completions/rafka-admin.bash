@@ -117,7 +117,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__add__subcmd__partitions)
+        rafka__admin__subcmd__add__subcmd__partitions)
             opts="-b -X -q -v -h --to --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -174,7 +174,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__cluster__subcmd__info)
+        rafka__admin__subcmd__cluster__subcmd__info)
             opts="-b -X -q -v -h --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -227,7 +227,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__create__subcmd__topic)
+        rafka__admin__subcmd__create__subcmd__topic)
             opts="-p -b -X -q -v -h --partitions --replicas --setting --if-not-exists --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -296,7 +296,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__delete__subcmd__topic)
+        rafka__admin__subcmd__delete__subcmd__topic)
             opts="-y -b -X -q -v -h --yes --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -349,7 +349,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__describe__subcmd__topic)
+        rafka__admin__subcmd__describe__subcmd__topic)
             opts="-b -X -q -v -h --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -402,7 +402,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__get__subcmd__config)
+        rafka__admin__subcmd__get__subcmd__config)
             opts="-b -X -q -v -h --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -455,8 +455,8 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__inspect__subcmd__segment)
-            opts="-c -b -X -q -v -h --records --from --count --bootstrap --set --config --timeout --output --quiet --verbose --no-progress --help"
+        rafka__admin__subcmd__inspect__subcmd__segment)
+            opts="-c -q -v -h --records --from --count --output --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -474,41 +474,6 @@ _rafka__admin() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --bootstrap)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -b)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --set)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -X)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    local oldifs
-                    if [ -n "${IFS+x}" ]; then
-                        oldifs="$IFS"
-                    fi
-                    IFS=$'\n'
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    if [ -n "${oldifs+x}" ]; then
-                        IFS="$oldifs"
-                    fi
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o filenames
-                    fi
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table plain json" -- "${cur}"))
                     return 0
@@ -520,7 +485,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__list__subcmd__offsets)
+        rafka__admin__subcmd__list__subcmd__offsets)
             opts="-b -X -q -v -h --at --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -577,7 +542,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__list__subcmd__topics)
+        rafka__admin__subcmd__list__subcmd__topics)
             opts="-b -X -q -v -h --internal --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -630,7 +595,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__ping)
+        rafka__admin__subcmd__ping)
             opts="-b -X -q -v -h --wait --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -687,7 +652,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__set__subcmd__config)
+        rafka__admin__subcmd__set__subcmd__config)
             opts="-b -X -q -v -h --unset --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -744,7 +709,7 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__trim__subcmd__topic)
+        rafka__admin__subcmd__trim__subcmd__topic)
             opts="-y -b -X -q -v -h --only --before --yes --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -805,48 +770,13 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__verify__subcmd__log)
-            opts="-b -X -q -v -h --bootstrap --set --config --timeout --output --quiet --verbose --no-progress --help"
+        rafka__admin__subcmd__verify__subcmd__log)
+            opts="-q -v -h --output --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --bootstrap)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -b)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --set)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -X)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    local oldifs
-                    if [ -n "${IFS+x}" ]; then
-                        oldifs="$IFS"
-                    fi
-                    IFS=$'\n'
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    if [ -n "${oldifs+x}" ]; then
-                        IFS="$oldifs"
-                    fi
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o filenames
-                    fi
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table plain json" -- "${cur}"))
                     return 0
@@ -858,8 +788,8 @@ _rafka__admin() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rafka__subcmd__admin__subcmd__wait)
-            opts="-b -X -q -v -h --topic --records --group --lag --timeout --output --bootstrap --set --config --quiet --verbose --no-progress --help"
+        rafka__admin__subcmd__wait)
+            opts="-b -X -q -v -h --topic --records --group --lag --timeout --bootstrap --set --config --quiet --verbose --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -883,10 +813,6 @@ _rafka__admin() {
                     ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --output)
-                    COMPREPLY=($(compgen -W "table plain json" -- "${cur}"))
                     return 0
                     ;;
                 --bootstrap)

@@ -30,8 +30,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
             cand -V 'Print version'
             cand --version 'Print version'
             cand create-topic 'Create topics'
@@ -67,8 +67,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;list-topics'= {
             cand --output 'How to print results [default: table on a terminal, else plain]'
@@ -84,8 +84,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;describe-topic'= {
             cand --output 'How to print results [default: table on a terminal, else plain]'
@@ -100,8 +100,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;delete-topic'= {
             cand --output 'How to print results [default: table on a terminal, else plain]'
@@ -118,8 +118,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;add-partitions'= {
             cand --to 'How many partitions it has afterwards'
@@ -135,8 +135,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;list-offsets'= {
             cand --at 'Show this place: earliest, latest, -N (before the end) or @TIME'
@@ -152,8 +152,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;trim-topic'= {
             cand --only 'Only these partitions, such as 0,2,5-7 [default: all]'
@@ -172,8 +172,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;get-config'= {
             cand --output 'How to print results [default: table on a terminal, else plain]'
@@ -188,8 +188,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;set-config'= {
             cand --unset 'Put a setting back to its default; may be given several times'
@@ -205,8 +205,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;cluster-info'= {
             cand --output 'How to print results [default: table on a terminal, else plain]'
@@ -221,8 +221,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;ping'= {
             cand --wait 'Keep trying for this time'
@@ -238,8 +238,8 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;wait'= {
             cand --topic 'Wait for this topic'
@@ -247,7 +247,6 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand --group 'Wait for this consumer group'
             cand --lag 'until at most N records are between what it has committed and the ends of its partitions'
             cand --timeout 'Give up after this time [default: never]'
-            cand --output 'How to print results [default: table on a terminal, else plain]'
             cand -b 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]'
             cand --bootstrap 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]'
             cand -X 'Set any client setting by its Kafka name'
@@ -258,19 +257,13 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;inspect-segment'= {
             cand --from 'Start at this offset'
             cand -c 'Stop after so many'
             cand --count 'Stop after so many'
-            cand -b 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]'
-            cand --bootstrap 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]'
-            cand -X 'Set any client setting by its Kafka name'
-            cand --set 'Set any client setting by its Kafka name'
-            cand --config 'Read settings from a file in Kafka''s .properties syntax'
-            cand --timeout 'How long connecting and the first metadata may take [default: 10s]'
             cand --output 'How to print results [default: table on a terminal, else plain]'
             cand --records 'Show the records instead of the batches'
             cand -q 'Say nothing but errors'
@@ -278,24 +271,18 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;verify-log'= {
-            cand -b 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]'
-            cand --bootstrap 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]'
-            cand -X 'Set any client setting by its Kafka name'
-            cand --set 'Set any client setting by its Kafka name'
-            cand --config 'Read settings from a file in Kafka''s .properties syntax'
-            cand --timeout 'How long connecting and the first metadata may take [default: 10s]'
             cand --output 'How to print results [default: table on a terminal, else plain]'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'
             cand -v 'Say more; twice for everything'
             cand --verbose 'Say more; twice for everything'
             cand --no-progress 'Show no progress, even on a terminal'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
         }
     ]
     $completions[$command]

@@ -34,7 +34,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -l timeout -d 'How
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -s V -l version -d 'Print version'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "create-topic" -d 'Create topics'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "list-topics" -d 'List topics'
@@ -64,7 +64,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -l
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-topics" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
 json\t'One JSON document'"
@@ -76,7 +76,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-topics" -l 
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-topics" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-topics" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-topics" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-topics" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-topics" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-topic" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
 json\t'One JSON document'"
@@ -87,7 +87,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-topic" 
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-topic" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-topic" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-topic" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-topic" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-topic" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-topic" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
 json\t'One JSON document'"
@@ -99,7 +99,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-topic" -s
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-topic" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-topic" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-topic" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-topic" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-topic" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand add-partitions" -l to -d 'How many partitions it has afterwards' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand add-partitions" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
@@ -111,7 +111,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand add-partitions" 
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand add-partitions" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand add-partitions" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand add-partitions" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand add-partitions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand add-partitions" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-offsets" -l at -d 'Show this place: earliest, latest, -N (before the end) or @TIME' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-offsets" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
@@ -123,7 +123,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-offsets" -l
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-offsets" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-offsets" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-offsets" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-offsets" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-offsets" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -l only -d 'Only these partitions, such as 0,2,5-7 [default: all]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -l before -d 'The first offset that stays: N, latest, -N (before the end) or @TIME' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
@@ -137,7 +137,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -s y
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand get-config" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
 json\t'One JSON document'"
@@ -148,7 +148,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand get-config" -l t
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand get-config" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand get-config" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand get-config" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand get-config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand get-config" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand set-config" -l unset -d 'Put a setting back to its default; may be given several times' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand set-config" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
@@ -160,7 +160,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand set-config" -l t
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand set-config" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand set-config" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand set-config" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand set-config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand set-config" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand cluster-info" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
 json\t'One JSON document'"
@@ -171,7 +171,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand cluster-info" -l
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand cluster-info" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand cluster-info" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand cluster-info" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand cluster-info" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand cluster-info" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -l wait -d 'Keep trying for this time' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
@@ -183,28 +183,21 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -l timeout
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l topic -d 'Wait for this topic' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l records -d 'until it holds at least N records' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l group -d 'Wait for this consumer group' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l lag -d 'until at most N records are between what it has committed and the ends of its partitions' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l timeout -d 'Give up after this time [default: never]' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
-plain\t'TAB-separated lines without a heading'
-json\t'One JSON document'"
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s X -l set -d 'Set any client setting by its Kafka name' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l from -d 'Start at this offset' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s c -l count -d 'Stop after so many' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s X -l set -d 'Set any client setting by its Kafka name' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
 json\t'One JSON document'"
@@ -212,15 +205,11 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment"
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s X -l set -d 'Set any client setting by its Kafka name' -r
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand inspect-segment" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
 json\t'One JSON document'"
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s q -l quiet -d 'Say nothing but errors'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l no-progress -d 'Show no progress, even on a terminal'
-complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s h -l help -d 'Print help: -h the short, --help the whole'

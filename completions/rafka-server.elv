@@ -31,8 +31,8 @@ set edit:completion:arg-completer[rafka-server] = {|@words|
             cand --quiet 'Log only what needs attention'
             cand -v 'Log more; twice for everything'
             cand --verbose 'Log more; twice for everything'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
             cand -V 'Print version'
             cand --version 'Print version'
         }

@@ -8,5 +8,5 @@ complete -c rafka-server -l check -d 'Check settings and logs, say what is wrong
 complete -c rafka-server -l print-config -d 'Print every setting with its value and where that comes from, and exit'
 complete -c rafka-server -s q -l quiet -d 'Log only what needs attention'
 complete -c rafka-server -s v -l verbose -d 'Log more; twice for everything'
-complete -c rafka-server -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rafka-server -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-server -s V -l version -d 'Print version'

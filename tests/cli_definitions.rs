@@ -163,8 +163,9 @@ fn help_fits_a_terminal_of_80_columns_and_starts_with_examples() {
         for text in [&short, &long] {
             let wide = text.lines().find(|line| line.chars().count() > 80);
             assert_eq!(wide, None, "{name}: a line is too long");
-            let (examples, options) = (text.find("Examples:"), text.find("Options:"));
-            assert!(examples.is_some() && examples < options, "{name}: examples do not come first");
+            let place = |heading: &str| text.find(&format!("\n{heading}:\n"));
+            let options = ["Arguments", "Options", "Help"].into_iter().filter_map(place).min();
+            assert!(place("Examples").is_some() && place("Examples") < options, "{name}: examples do not come first");
         }
         assert!(short.len() <= long.len(), "{name}: -h says more than --help");
     }
@@ -218,6 +219,29 @@ fn pages_tell_nothing_of_the_machine_that_made_them() {
             assert!(!text.contains(place.as_str()), "{} names {place}", page.path);
         }
     }
+}
+
+/// Completion in a real bash, which every machine that tests this has: commands, and the flags of a command.
+#[cfg(unix)]
+#[test]
+fn bash_completes_commands_and_their_flags() {
+    let complete = |words: &[&str]| {
+        let (last, before) = words.split_last().expect("words");
+        let script = format!(
+            "source completions/rafka-admin.bash; COMP_WORDS=({}); COMP_CWORD={}; _rafka__admin rafka-admin '{last}' '{}'; \
+             echo \"${{COMPREPLY[*]}}\"",
+            words.join(" "),
+            words.len() - 1,
+            before.last().expect("the program"),
+        );
+        let ran = Process::new("bash").args(["-c", &script]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        String::from_utf8(ran.expect("bash starts").stdout).expect("text").trim_end().to_owned()
+    };
+    assert_eq!(complete(&["rafka-admin", "ver"]), "verify-log");
+    assert_eq!(complete(&["rafka-admin", "inspect-segment", "--f"]), "--from");
+    assert_eq!(complete(&["rafka-admin", "list-topics", "--boot"]), "--bootstrap");
+    assert_eq!(complete(&["rafka-admin", "verify-log", "--boot"]), "", "it needs no broker");
+    assert_eq!(complete(&["rafka-admin", "list-topics", "--output", "pl"]), "plain");
 }
 
 /// The real programs: version on standard output, usage errors on standard error with exit code 2 and a hint.

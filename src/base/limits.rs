@@ -4,6 +4,9 @@
 /// the port tells Kafka from text; Kafka's own default (100 MiB) lies below.
 pub const FRAME_BYTES_MAX: usize = 128 * 1024 * 1024;
 
+/// The largest request that carries no records. Decoded, a list of small things takes up to 48 times its bytes.
+pub const REQUEST_WITHOUT_RECORDS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// The longest topic name, as in Kafka.
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 

@@ -95,18 +95,24 @@ impl DataDir {
         let shown = || path.display().to_string();
         let failed = |source| DataDirError::Io { path: shown(), source };
         let own = path.join(OWN);
+        let is_new = disk.facts(&own).is_err();
         disk.create_dir(&own).map_err(failed)?;
         let lock = take_lock(&own.join("lock")).map_err(|e| match e {
             TryLockError::WouldBlock => DataDirError::InUse(shown()),
             TryLockError::Error(source) => failed(source),
         })?;
+        if is_new {
+            disk.create_dir(&path.join(DELETED)).map_err(failed)?;
+            // The directory's own name must last, too.
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            disk.sync_dir(path).and_then(|()| disk.sync_dir(parent)).map_err(failed)?;
+        }
         check_format(disk.as_ref(), path)?;
         let identity = Self::identity(disk.as_ref(), &own, broker_id, cluster_id).map_err(failed)?;
         if identity.broker_id != broker_id {
             let found = identity.broker_id;
             return Err(DataDirError::OtherBroker { path: shown(), found, asked: broker_id });
         }
-        disk.create_dir(&path.join(DELETED)).map_err(failed)?;
         let last_stop = Self::note_start(disk.as_ref(), &own).map_err(failed)?;
         let Identity { cluster_id, broker_id } = identity;
         Ok(DataDir { disk, path: path.to_owned(), cluster_id, broker_id, last_stop, _lock: lock })
@@ -207,8 +213,9 @@ impl DataDir {
         let stopped = own.join("stopped");
         let clean = whole_file::read(disk, &stopped).is_ok_and(|sealed| whole_file::unseal(&sealed).is_some());
         match disk.remove(&stopped) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+            Ok(()) => disk.sync_dir(own)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
         // Where there is no boot id, every start counts as one after a power cut.
         let boot = std::fs::read(BOOT_ID).unwrap_or_default();
@@ -216,9 +223,9 @@ impl DataDir {
         let before = whole_file::read(disk, &boot_path).unwrap_or_default();
         let same_boot = !boot.is_empty() && whole_file::unseal(&before) == Some(boot.as_slice());
         if !same_boot {
-            whole_file::replace(disk, &boot_path, &whole_file::seal(boot))?;
+            // Not flushed: a power cut that takes it begins another boot anyway.
+            whole_file::Prepared::write(disk, &boot_path, &whole_file::seal(boot))?.commit(disk)?;
         }
-        disk.sync_dir(own)?;
         Ok(LastStop { clean, same_boot })
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Decisions take the time as an argument; the thread that calls them is the server's.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::core::Core;
-use crate::base::Now;
+use crate::base::{Now, TopicPartition};
 
 /// How often the housekeeper looks at the clock when nothing else wakes it.
 const TICK: Duration = Duration::from_secs(1);
@@ -44,10 +45,30 @@ impl Core {
     }
 }
 
+/// Flushes what `flush.ms` says has waited long enough. Looked at once per interval, so that data waits for at most
+/// the interval and one look.
+fn flush_by_time(core: &Core, looked_at: &mut HashMap<TopicPartition, i64>, now: Now) {
+    for topic in core.topics().iter() {
+        let Some(interval_ms) = topic.config.flush_ms else { continue };
+        for partition in &topic.partitions {
+            if partition.log().flushed_end() >= partition.log().log_end() {
+                looked_at.remove(partition.name());
+                continue;
+            }
+            let since = *looked_at.entry(partition.name().clone()).or_insert(now.mono_ms);
+            if now.mono_ms - since >= interval_ms {
+                core.flusher().soon(partition);
+                looked_at.remove(partition.name());
+            }
+        }
+    }
+}
+
 /// The housekeeper's life; returns when it is told to stop.
 pub fn run(core: &Core, work: &Receiver<Chore>) {
     let mut last_retention = core.now().mono_ms;
     let mut last_checkpoint = last_retention;
+    let mut unflushed_since = HashMap::new();
     loop {
         match work.recv_timeout(TICK) {
             Ok(Chore::EmptyDeleted) => {
@@ -59,6 +80,7 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
             Err(RecvTimeoutError::Timeout) => {}
         }
         let now = core.now();
+        flush_by_time(core, &mut unflushed_since, now);
         if now.mono_ms - last_retention >= core.config().retention_check_interval_ms {
             core.keep_house(now);
             last_retention = now.mono_ms;

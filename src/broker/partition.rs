@@ -18,6 +18,9 @@ use crate::record::{BatchRules, ValidBatch};
 pub struct PartitionSettings {
     pub log: LogSettings,
     pub rules: BatchRules,
+    /// `flush.messages` and `flush.ms`: under `os` they ask for flushes that nobody waits for.
+    pub flush_messages: Option<i64>,
+    pub flush_ms: Option<i64>,
     pub min_insync_replicas: i32,
 }
 
@@ -139,6 +142,13 @@ impl Partition {
         } else {
             Kept::NotYet
         }
+    }
+
+    /// Whether a flush is due now, though nobody waits for it.
+    pub fn flush_is_due(&self) -> bool {
+        let settings = self.settings.read();
+        let unflushed = self.log.log_end().since(self.log.flushed_end());
+        unflushed > 0 && (settings.fsync() || settings.flush_messages.is_some_and(|count| unflushed >= count))
     }
 
     /// The log was flushed, or failed to be: lets everybody who waits look again.

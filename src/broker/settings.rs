@@ -30,7 +30,13 @@ pub fn partition_settings(config: &TopicConfig, broker: &BrokerConfig) -> Partit
         producer_expiration_ms: broker.transactions.producer_id_expiration_ms,
     };
     let rules = BatchRules { bytes_max: config.max_message_bytes, keys_required: config.cleanup_compact };
-    PartitionSettings { log, rules, min_insync_replicas: config.min_insync_replicas }
+    PartitionSettings {
+        log,
+        rules,
+        flush_messages: config.flush_messages,
+        flush_ms: config.flush_ms,
+        min_insync_replicas: config.min_insync_replicas,
+    }
 }
 
 /// The broker's own topics: nothing in them may be lost to retention, or refused for its size or time.

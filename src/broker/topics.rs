@@ -4,6 +4,7 @@
 //! decides (durably), then does it on disk, then publishes a new snapshot.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -181,6 +182,7 @@ impl Core {
         let settings = new.overrides.as_map().clone();
         decisions.decide(&Command::CreateTopic { name: name.clone(), id, partitions, settings })?;
         let epochs = vec![LeaderEpoch(0); partitions as usize];
+        self.make_directories(name, 0..partitions)?;
         let topic = self.open_topic(name, id, &epochs, new.overrides.clone(), &|_| OpenAs::clean())?;
         self.publish(|topics| topics.insert(Arc::clone(&topic)));
         drop(decisions);
@@ -236,6 +238,7 @@ impl Core {
         let mut decisions = self.decisions();
         let topic = self.topic(name.as_str()).ok_or_else(|| TopicError::Unknown(name.to_string()))?;
         decisions.decide(&Command::AddPartitions { name: name.clone(), total })?;
+        self.make_directories(name, topic.partitions.len() as i32..total)?;
         let mut partitions = topic.partitions.clone();
         for index in partitions.len() as i32..total {
             let settings = Arc::new(partition_settings(&topic.config, &self.config()));
@@ -268,6 +271,22 @@ impl Core {
             topics.insert(Arc::new(topic.changed(topic.partitions.clone(), overrides, config)));
         });
         Ok(())
+    }
+
+    /// Makes the directories of new partitions, and makes their names durable: what is flushed into a directory that
+    /// a power cut takes away is lost all the same.
+    fn make_directories(&self, topic: &TopicName, partitions: Range<i32>) -> Result<(), TopicError> {
+        let disk = self.data().disk();
+        let make = || {
+            for index in partitions.clone() {
+                let name = TopicPartition { topic: topic.clone(), partition: PartitionId(index) };
+                disk.create_dir(&self.data().partition_path(&name))?;
+            }
+            disk.sync_dir(&self.data().topic_path(topic))?;
+            disk.sync_dir(self.data().path())
+        };
+        make()
+            .map_err(|source| TopicError::Disk { what: format!("making the directories of topic \"{topic}\""), source })
     }
 
     /// Opens every partition of a topic that was decided.

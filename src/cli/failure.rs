@@ -2,6 +2,7 @@
 //!
 //! Rooms below the command line have their own error enums; here they become a sentence, a hint and a number.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
@@ -99,7 +100,8 @@ impl Failure {
     }
 
     fn told(exit: Exit, message: impl Into<String>) -> Failure {
-        Failure { exit, message: Some(message.into()), hint: None }
+        let message = without_error_numbers(&message.into()).into_owned();
+        Failure { exit, message: Some(message), hint: None }
     }
 }
 
@@ -113,17 +115,26 @@ impl From<ClientError> for Failure {
             error if error.is_no_broker() => Exit::NoBroker,
             _ => Exit::Failed,
         };
-        Failure { exit, message: Some(error.to_string()), hint: error.hint() }
+        Failure { hint: error.hint(), ..Failure::told(exit, error.to_string()) }
     }
 }
 
-/// The operating system's reason without Rust's "(os error 2)", which tells a person nothing.
+/// The operating system's reason as a person may read it.
 pub fn reason(error: &(impl Display + ?Sized)) -> String {
-    let text = error.to_string();
-    match text.rfind(" (os error ") {
-        Some(at) if text.ends_with(')') => text[..at].to_owned(),
-        _ => text,
+    without_error_numbers(&error.to_string()).into_owned()
+}
+
+/// Rust puts "(os error 2)" behind the system's words, which tells a person nothing.
+pub(super) fn without_error_numbers(text: &str) -> Cow<'_, str> {
+    const MARK: &str = " (os error ";
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some((before, after)) = rest.split_once(MARK) {
+        let number = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+        out.push_str(before);
+        rest = number.strip_prefix(')').unwrap_or(number);
     }
+    if out.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(out + rest) }
 }
 
 #[cfg(test)]
@@ -140,6 +151,15 @@ mod tests {
             full.message()
                 .is_some_and(|m| m.starts_with("can't write to standard output: ") && !m.contains("os error"))
         );
+    }
+
+    #[test]
+    fn error_numbers_are_left_out_wherever_they_stand() {
+        let text = "/x can't be used: No such file or directory (os error 2); choose another";
+        assert_eq!(without_error_numbers(text), "/x can't be used: No such file or directory; choose another");
+        assert_eq!(without_error_numbers("nothing (to) do"), "nothing (to) do");
+        let failure = Failure::failed("a (os error 2), b (os error -13)");
+        assert_eq!(failure.message(), Some("a, b"));
     }
 
     #[test]

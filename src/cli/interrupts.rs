@@ -11,15 +11,6 @@ use std::time::{Duration, Instant};
 
 use crate::client::Stop;
 
-/// What the first signal does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FirstSignal {
-    /// Asks the program to finish what is in flight.
-    Asks,
-    /// Ends it: nothing is in flight that could be finished. Exit 130.
-    Ends,
-}
-
 /// Whether this process was asked to stop. Clones ask the same question.
 #[derive(Debug, Clone)]
 pub struct Interrupts {
@@ -29,9 +20,9 @@ pub struct Interrupts {
 
 impl Interrupts {
     /// Takes the signals over; once per process.
-    pub fn install(first: FirstSignal) -> io::Result<Interrupts> {
+    pub fn install() -> io::Result<Interrupts> {
         let asked = Arc::new(AtomicBool::new(false));
-        let wake = Arc::new(platform::install(first, &asked)?);
+        let wake = Arc::new(platform::install(&asked)?);
         Ok(Interrupts { asked, wake })
     }
 
@@ -101,7 +92,6 @@ mod platform {
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::{flag, low_level};
 
-    use super::FirstSignal;
     use crate::cli::failure::Exit;
 
     #[derive(Debug)]
@@ -109,16 +99,12 @@ mod platform {
         pub(super) readable: UnixStream,
     }
 
-    pub(super) fn install(first: FirstSignal, asked: &Arc<AtomicBool>) -> io::Result<Wake> {
+    pub(super) fn install(asked: &Arc<AtomicBool>) -> io::Result<Wake> {
         let (readable, writable) = UnixStream::pair()?;
-        let ends = match first {
-            FirstSignal::Asks => Arc::clone(asked),
-            FirstSignal::Ends => Arc::new(AtomicBool::new(true)),
-        };
         let ignored = ignored_signals();
         for signal in [SIGINT, SIGTERM].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0) {
             // Actions run in this order: leave if this is the second, remember the first, wake who waits.
-            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&ends))?;
+            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(asked))?;
             flag::register(signal, Arc::clone(asked))?;
             low_level::pipe::register(signal, writable.try_clone()?)?;
         }
@@ -164,7 +150,6 @@ mod platform {
 
     use parking_lot::{Condvar, Mutex};
 
-    use super::FirstSignal;
     use crate::cli::failure::Exit;
 
     #[derive(Debug, Default)]
@@ -172,11 +157,11 @@ mod platform {
         state: Arc<(Mutex<bool>, Condvar)>,
     }
 
-    pub(super) fn install(first: FirstSignal, asked: &Arc<AtomicBool>) -> io::Result<Wake> {
+    pub(super) fn install(asked: &Arc<AtomicBool>) -> io::Result<Wake> {
         let wake = Wake::default();
         let (asked, state) = (Arc::clone(asked), Arc::clone(&wake.state));
         ctrlc::set_handler(move || {
-            if asked.swap(true, Ordering::SeqCst) || first == FirstSignal::Ends {
+            if asked.swap(true, Ordering::SeqCst) {
                 std::process::exit(Exit::Interrupted as i32);
             }
             *state.0.lock() = true;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use super::failure::without_error_numbers;
 use super::stderr;
 
 /// How log lines look.
@@ -45,7 +46,7 @@ impl Log for Logger {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            stderr::line(&self.format(record, Timestamp::now()));
+            stderr::line(&without_error_numbers(&self.format(record, Timestamp::now())));
         }
     }
 

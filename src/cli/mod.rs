@@ -30,11 +30,11 @@ pub mod terminal;
 pub mod units;
 
 pub use failure::{Exit, Failure, reason};
-pub use interrupts::{FirstSignal, Interrupts};
+pub use interrupts::Interrupts;
 pub use logger::LogStyle;
 pub use partition_list::PartitionList;
 pub use progress::{Counted, Progress};
-pub use run::{Program, Session, run};
+pub use run::{FirstSignal, Program, Session, run};
 
 /// The programs, whose definitions yield help, man pages and completions.
 pub fn programs() -> Vec<Program> {

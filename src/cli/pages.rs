@@ -22,9 +22,7 @@ pub fn pages(programs: &[Program]) -> io::Result<Vec<Page>> {
     let mut pages = Vec::new();
     for program in programs {
         for shell in [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh] {
-            let mut content = Vec::new();
-            clap_complete::generate(shell, &mut program.definition(), program.name, &mut content);
-            pages.push(Page { path: completion_path(program.name, shell), content });
+            pages.push(completion(program, shell));
         }
         let mut command = program.definition();
         command.build();
@@ -38,6 +36,36 @@ pub fn pages(programs: &[Program]) -> io::Result<Vec<Page>> {
         pages.push(man_page(program.name, command, &others.collect::<Vec<_>>())?);
     }
     Ok(pages)
+}
+
+fn completion(program: &Program, shell: Shell) -> Page {
+    let mut command = program.definition();
+    command.build();
+    let mut content = Vec::new();
+    clap_complete::generate(shell, &mut visible(&command), program.name, &mut content);
+    if shell == Shell::Bash {
+        // clap_complete 4.6 writes a '-' in the program's name in two ways, and then does not find its own commands.
+        let text = String::from_utf8_lossy(&content);
+        let (one, other) = (program.name.replace('-', "__subcmd__"), program.name.replace('-', "__"));
+        content = text.replace(&one, &other).into_bytes();
+    }
+    Page { path: completion_path(program.name, shell), content }
+}
+
+/// The command without hidden flags: clap_complete offers those too. It must be built.
+fn visible(command: &Command) -> Command {
+    let args = command.get_arguments().filter(|arg| !arg.is_hide_set()).map(|arg| arg.clone().global(false));
+    let mut copy = Command::new(command.get_name().to_owned())
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .disable_help_subcommand(true)
+        .args(args)
+        .subcommands(command.get_subcommands().map(visible));
+    if let Some(about) = command.get_about() {
+        copy = copy.about(about.clone());
+    }
+    copy
 }
 
 /// Names under which the shells look for completions in their own directories.
@@ -55,7 +83,7 @@ fn man_page(name: &str, command: Command, see_also: &[String]) -> io::Result<Pag
     let examples = command.get_before_help().map(ToString::to_string).unwrap_or_default();
     let end = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let has_subcommands = command.has_subcommands();
-    let man = Man::new(command)
+    let man = Man::new(command.subcommand_help_heading("COMMANDS"))
         .title(name)
         .section("1")
         .date("")

@@ -2,20 +2,22 @@
 //!
 //! Counting is one atomic addition; the drawing is done by a small thread that exists only while a bar may be shown.
 
-use std::fmt;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::stderr;
+use super::{stderr, units};
 
 /// Work that is done sooner shows no bar.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 const REDRAWN_EVERY: Duration = Duration::from_millis(100);
+/// Rate and time left go by what happened in this time.
+const PACE_OF: Duration = Duration::from_secs(3);
 /// In `Shared::total`: nobody knows.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -81,24 +83,27 @@ fn spawn_ticker(shared: &Arc<Shared>, counted: Counted) -> Option<(Sender<()>, J
 }
 
 fn tick(shared: &Shared, counted: Counted, stopped: &Receiver<()>) {
-    let started = Instant::now();
+    let mut pace = Pace::starting(Instant::now());
     if stopped.recv_timeout(SHOWN_AFTER) != Err(RecvTimeoutError::Timeout) {
         return;
     }
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_elapsed(started.elapsed());
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     stderr::set_bar(Some(bar.downgrade()));
     let mut shown_total = None;
     loop {
         let total = Some(shared.total.load(Ordering::Relaxed)).filter(|total| *total != UNKNOWN);
         if shown_total != Some(total) {
             shown_total = Some(total);
-            bar.set_style(style(counted, total.is_some()));
+            bar.set_style(style(total.is_some()));
             match total {
                 Some(total) => bar.set_length(total),
                 None => bar.unset_length(),
             }
         }
-        bar.set_position(shared.done.load(Ordering::Relaxed));
+        let done = shared.done.load(Ordering::Relaxed);
+        let per_second = pace.at(Instant::now(), done);
+        bar.set_message(describe(counted, done, total, per_second));
+        bar.set_position(done);
         bar.tick();
         if stopped.recv_timeout(REDRAWN_EVERY) != Err(RecvTimeoutError::Timeout) {
             break;
@@ -108,19 +113,48 @@ fn tick(shared: &Shared, counted: Counted, stopped: &Receiver<()>) {
     bar.finish_and_clear();
 }
 
-fn style(counted: Counted, total_known: bool) -> ProgressStyle {
-    let template = match (counted, total_known) {
-        (Counted::Bytes, true) => "{percent:>3}% [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-        (Counted::Bytes, false) => "{bytes}, {bytes_per_sec}",
-        (Counted::Records, true) => "{percent:>3}% [{bar:30}] {human_pos} of {human_len} records, {rate}, {eta} left",
-        (Counted::Records, false) => "{human_pos} records, {rate}",
+fn style(total_known: bool) -> ProgressStyle {
+    let template = if total_known { "{percent:>3}% [{bar:30}] {msg}" } else { "{msg}" };
+    ProgressStyle::with_template(template).expect("the templates above are well-formed").progress_chars("=> ")
+}
+
+/// `5.4 GiB of 6.6 GiB, 1.2 GiB/s, 1s left`
+fn describe(counted: Counted, done: u64, total: Option<u64>, per_second: f64) -> String {
+    let show = |count: u64| match counted {
+        Counted::Bytes => units::show_bytes(count),
+        Counted::Records => HumanCount(count).to_string(),
     };
-    ProgressStyle::with_template(template)
-        .expect("the templates above are well-formed")
-        .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
-            let _ = write!(out, "{}/s", HumanCount(state.per_sec().round() as u64));
-        })
-        .progress_chars("=> ")
+    let unit = if counted == Counted::Records { " records" } else { "" };
+    let rate = format!("{}/s", show(per_second as u64));
+    let Some(total) = total else { return format!("{}{unit}, {rate}", show(done)) };
+    let text = format!("{} of {}{unit}, {rate}", show(done), show(total));
+    let left = total.saturating_sub(done) as f64 / per_second;
+    // Nobody plans for what takes longer than a month, and a rate of nothing tells no time at all.
+    if left.is_finite() && left < 30.0 * 86_400.0 {
+        return format!("{text}, {} left", units::show_seconds(left.ceil() as u64));
+    }
+    text
+}
+
+/// How fast it has gone lately.
+struct Pace {
+    /// When so much was done; the oldest is at least as old as the window, or the start.
+    seen: VecDeque<(Instant, u64)>,
+}
+
+impl Pace {
+    fn starting(now: Instant) -> Pace {
+        Pace { seen: VecDeque::from([(now, 0)]) }
+    }
+
+    fn at(&mut self, now: Instant, done: u64) -> f64 {
+        while self.seen.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= PACE_OF) {
+            self.seen.pop_front();
+        }
+        let (at, before) = self.seen.front().copied().unwrap_or((now, done));
+        self.seen.push_back((now, done));
+        done.saturating_sub(before) as f64 / now.duration_since(at).as_secs_f64().max(0.001)
+    }
 }
 
 #[cfg(test)]
@@ -129,11 +163,31 @@ mod tests {
 
     #[test]
     fn every_template_is_well_formed() {
-        for counted in [Counted::Records, Counted::Bytes] {
-            for known in [true, false] {
-                style(counted, known);
-            }
+        style(true);
+        style(false);
+    }
+
+    #[test]
+    fn it_tells_how_much_how_fast_and_how_long() {
+        let (mib, gib) = (1 << 20, 1 << 30);
+        let text = describe(Counted::Bytes, 3 * gib / 2, Some(2 * gib), (128 * mib) as f64);
+        assert_eq!(text, "1.5 GiB of 2.0 GiB, 128.0 MiB/s, 4s left");
+        assert_eq!(describe(Counted::Records, 1_234_567, None, 1000.4), "1,234,567 records, 1,000/s");
+        assert_eq!(describe(Counted::Records, 0, Some(10), 0.0), "0 of 10 records, 0/s");
+    }
+
+    #[test]
+    fn the_pace_is_that_of_the_last_seconds() {
+        let start = Instant::now();
+        let mut pace = Pace::starting(start);
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        assert_eq!(pace.at(at(1), 1000), 1000.0);
+        assert_eq!(pace.at(at(2), 2000), 1000.0);
+        for second in 3..20 {
+            pace.at(at(second), 2000);
         }
+        assert_eq!(pace.at(at(20), 2000), 0.0, "it stalled long ago");
+        assert!(pace.seen.len() < 10);
     }
 
     #[test]

@@ -4,18 +4,31 @@
 
 use std::any::Any;
 use std::ffi::OsString;
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::args::VerbosityArgs;
 use super::failure::{Exit, Failure};
-use super::interrupts::{FirstSignal, Interrupts};
+use super::interrupts::Interrupts;
 use super::logger::{self, LogStyle};
 use super::stderr;
+
+/// What the first Ctrl-C or SIGTERM does; the second always ends the program at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstSignal {
+    /// Asks the program to finish what is in flight.
+    Asks,
+    /// Ends it: nothing is in flight that could be finished. Exit 130.
+    Ends,
+}
+
+/// Where the flags stand that tell of the program itself.
+const HELP: &str = "Help";
 
 /// A program: its definition and what it does.
 #[derive(Clone, Copy)]
@@ -59,7 +72,20 @@ impl Program {
             .max_term_width(100)
             // The last of several counts, so that an alias with flags can be overruled.
             .args_override_self(true)
+            .disable_help_flag(true)
+            .disable_version_flag(true)
+            .args([help_flag(), version_flag()])
     }
+}
+
+/// As clap's own, but after everything else, and for every command.
+fn help_flag() -> Arg {
+    let help = "Print help: -h the short, --help the whole";
+    Arg::new("help").short('h').long("help").action(ArgAction::Help).help(help).help_heading(HELP).global(true)
+}
+
+fn version_flag() -> Arg {
+    Arg::new("version").short('V').long("version").action(ArgAction::Version).help("Print version").help_heading(HELP)
 }
 
 /// Runs a program on the arguments of this process.
@@ -89,9 +115,20 @@ fn run_on(program: &Program, args: impl Iterator<Item = OsString>) -> Result<(),
         program.log_style,
         logger::level(program.log_style, verbosity.quiet, verbosity.verbose),
     );
-    let interrupts = Interrupts::install(program.first_signal)
+    let interrupts = listen_for_signals(program.first_signal)
         .map_err(|e| Failure::failed(format!("can't listen for signals: {e}")))?;
     (program.run)(&matches, &Session { program: program.name, interrupts, verbosity })
+}
+
+fn listen_for_signals(first: FirstSignal) -> io::Result<Interrupts> {
+    let interrupts = Interrupts::install()?;
+    if first == FirstSignal::Ends {
+        interrupts.on_first(|| {
+            stderr::clear_bar();
+            std::process::exit(Exit::Interrupted as i32);
+        })?;
+    }
+    Ok(interrupts)
 }
 
 /// The program, or the command of it, that the person was writing: the one whose help is of use.

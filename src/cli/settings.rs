@@ -39,10 +39,10 @@ fn client_given(args: &ClientArgs) -> Result<Settings, Failure> {
         given.set("bootstrap.servers", &bootstrap, Origin::Environment).map_err(|e| refused(&prefix, &e))?;
     }
     for set in &args.set {
-        given.set(&set.key, &set.value, Origin::Flag).map_err(|e| refused("-X: ", &e))?;
+        given.set(&set.key, &set.value, Origin::Flag)?;
     }
     if let Some(bootstrap) = &args.bootstrap {
-        given.set("bootstrap.servers", bootstrap, Origin::Flag).map_err(|e| refused("-b: ", &e))?;
+        given.set("bootstrap.servers", bootstrap, Origin::Flag)?;
     }
     Ok(given)
 }

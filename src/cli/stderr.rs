@@ -40,6 +40,13 @@ pub(super) fn set_bar(bar: Option<WeakProgressBar>) {
     *BAR.lock() = bar;
 }
 
+/// Takes the bar off the terminal, if there is one: the program ends.
+pub(super) fn clear_bar() {
+    if let Some(bar) = BAR.lock().take().as_ref().and_then(WeakProgressBar::upgrade) {
+        bar.finish_and_clear();
+    }
+}
+
 /// Whether a bar may be drawn: somebody looks, and their terminal can move the cursor.
 pub(super) fn can_draw() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")

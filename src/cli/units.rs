@@ -55,6 +55,19 @@ pub fn show_bytes(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
+/// A duration for eyes: the two largest units that matter.
+pub fn show_seconds(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
+    let parts = UNITS.iter().scan(seconds, |left, (size, name)| {
+        let count = *left / size;
+        *left %= size;
+        Some((count, name))
+    });
+    let shown: Vec<String> =
+        parts.skip_while(|(count, _)| *count == 0).take(2).map(|(count, name)| format!("{count}{name}")).collect();
+    if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }
+}
+
 /// The bytes that separate a key from its value, or one record from the next. May be several bytes, or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delimiter(pub Vec<u8>);
@@ -129,6 +142,12 @@ mod tests {
         assert_eq!(show_bytes(999), "999 B");
         assert_eq!(show_bytes(1536), "1.5 KiB");
         assert_eq!(show_bytes(5 << 40), "5.0 TiB");
+    }
+
+    #[test]
+    fn times_left_are_short() {
+        let shown: Vec<String> = [0, 4, 200, 7500, 90_000].into_iter().map(show_seconds).collect();
+        assert_eq!(shown, ["0s", "4s", "3m 20s", "2h 5m", "1d 1h"]);
     }
 
     #[test]

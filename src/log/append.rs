@@ -5,6 +5,7 @@
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::bounds::{PROBE_BYTES, PROBE_INTERVAL_MS};
 use super::disk::{DiskFile, OpenMode};
@@ -87,6 +88,9 @@ impl PartitionLog {
         writer.epochs_unsaved |= writer.epochs.assign(stored.leader_epoch, stored.base_offset);
         if !stored.has_producer_id() {
             return;
+        }
+        if stored.is_transactional() {
+            self.undecided.store(true, Ordering::Release);
         }
         let Some(ended) = writer.producers.record(stored, marker, now.wall_ms).filter(|ended| ended.aborted) else {
             return;

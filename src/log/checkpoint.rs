@@ -35,7 +35,10 @@ impl PartitionLog {
     /// Whether a checkpoint would change anything.
     pub fn wants_checkpoint(&self) -> bool {
         let writer = self.writer.lock();
-        writer.epochs_unsaved || !writer.states.contains(&writer.next_offset) || !writer.sealed.is_empty()
+        writer.names_made > writer.names_synced
+            || writer.epochs_unsaved
+            || !writer.states.contains(&writer.next_offset)
+            || !writer.sealed.is_empty()
     }
 
     /// Flushes everything and moves the recovery point to the log end.
@@ -49,8 +52,11 @@ impl PartitionLog {
 
     /// A clean stop: after it, a start reads no log data. The log can still be used.
     pub fn close(&self) -> Result<(), LogError> {
-        if self.wants_checkpoint() || self.unflushed_bytes() > 0 {
+        if self.wants_checkpoint() {
             self.checkpoint()?;
+        }
+        if let Some(active) = self.shown.read().active() {
+            active.tidy();
         }
         Ok(())
     }
@@ -66,7 +72,8 @@ impl PartitionLog {
             Prepared::write(disk, &path, bytes).map(|prepared| (offset, prepared)).map_err(|error| (path, error))
         };
         // Data whose fsync failed must be verified again by the next start: no state may vouch for it.
-        let safe = writer.unsafe_below.is_none_or(|offset| self.log_start() >= offset);
+        let oldest = self.shown.read().segments.first().map_or(Offset(i64::MAX), |first| first.base);
+        let safe = writer.unsafe_below.is_none_or(|offset| oldest >= offset);
         if safe {
             writer.unsafe_below = None;
             for sealed in &writer.sealed {

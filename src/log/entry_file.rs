@@ -80,6 +80,14 @@ impl<E: Entry> EntryFile<E> {
         }
     }
 
+    /// What the file ends with, believed or not.
+    pub fn last_on_file(&self) -> io::Result<Option<E>> {
+        match (self.file_bytes()? as usize / E::BYTES).checked_sub(1) {
+            Some(last) => Ok(Some(self.read_one(&*self.file()?, last)?)),
+            None => Ok(None),
+        }
+    }
+
     /// Believes the first `entries` of the file; fails if it has fewer.
     pub fn adopt(&self, entries: usize) -> io::Result<()> {
         let mut state = self.state.lock();

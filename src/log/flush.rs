@@ -52,6 +52,7 @@ impl PartitionLog {
         let shown = self.shown.read();
         let mut segments = writer.unsynced.clone();
         if let Some(active) = shown.active() {
+            active.tidy();
             let flushed = if shown.flushed.segment == Some(active.base) { shown.flushed.position } else { 0 };
             if (active.take_shortened() || active.bytes() > flushed) && !active.is_abandoned() {
                 segments.push(Arc::clone(active));

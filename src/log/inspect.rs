@@ -12,7 +12,7 @@ use super::disk::{Disk, DiskFile, OpenMode};
 use super::entry_file::Entry;
 use super::indexes::{OffsetEntry, TimeEntry};
 use super::names::{self, Kind, Meaning};
-use super::scan::{Flaw, Region, Scanner, Step};
+use super::scan::{Flaw, Region, Scanner, Step, Verify};
 use super::state_file::{LogState, StateFlaw};
 use super::txn_index::AbortedTxn;
 use super::whole_file;
@@ -108,7 +108,7 @@ impl LogWalk {
             expected: self.expected,
             bound: Offset(i64::MAX),
             gaps: self.gaps,
-            verify: true,
+            verify: Verify::Everything,
         };
         let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
         if self.after_damage {

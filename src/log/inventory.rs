@@ -12,7 +12,7 @@ use super::epochs::Epochs;
 use super::error::LogError;
 use super::files::Files;
 use super::names::{self, Kind, Meaning};
-use super::scan::Step;
+use super::scan::{Step, Verify};
 use super::seek::Extent;
 use super::segment::Segment;
 use super::settings::OpenReport;
@@ -116,7 +116,7 @@ pub(super) fn rebuild_epochs(segments: &[Arc<Segment>], end: Offset, gaps: bool)
         let bound = next.map_or(end, |next| next.base);
         let file = segment.log_file()?;
         let extent = Extent { end: segment.bytes(), bound, gaps };
-        let mut scanner = segment.scanner(&*file, 0, segment.base, extent, false);
+        let mut scanner = segment.scanner(&*file, 0, segment.base, extent, Verify::Nothing);
         loop {
             match scanner.step()? {
                 Step::Batch { header, .. } => {

@@ -44,6 +44,7 @@ impl From<io::ErrorKind> for Fault {
     }
 }
 
+type Onlooker = Arc<dyn Fn(Operation, &Path) + Send + Sync>;
 type Rule = Box<dyn FnMut(Operation, &Path) -> Option<Fault> + Send>;
 
 /// Clones are the same disk.
@@ -56,6 +57,7 @@ pub struct MemoryDisk {
 struct Shared {
     names: Mutex<Names>,
     rule: Mutex<Option<Rule>>,
+    onlooker: Mutex<Option<Onlooker>>,
 }
 
 #[derive(Default)]
@@ -86,9 +88,20 @@ impl MemoryDisk {
         *self.shared.rule.lock() = Some(Box::new(rule));
     }
 
+    /// Like [`MemoryDisk::watch`], for one that may block: other operations go on meanwhile, unwatched.
+    pub fn watch_blocking(&self, see: impl FnMut(Operation, &Path) + Send + 'static) {
+        let see = Mutex::new(see);
+        *self.shared.onlooker.lock() = Some(Arc::new(move |operation, path: &Path| {
+            if let Some(mut see) = see.try_lock() {
+                see(operation, path);
+            }
+        }));
+    }
+
     /// Everything works again, unwatched.
     pub fn unwatch(&self) {
         *self.shared.rule.lock() = None;
+        *self.shared.onlooker.lock() = None;
     }
 
     /// The power goes: only what was synced is left. Files that are open are no longer on this disk.
@@ -117,6 +130,10 @@ impl MemoryDisk {
     }
 
     fn ask(&self, operation: Operation, path: &Path) -> Result<(), Fault> {
+        let onlooker = self.shared.onlooker.lock().clone();
+        if let Some(see) = onlooker {
+            see(operation, path);
+        }
         match &mut *self.shared.rule.lock() {
             Some(rule) => rule(operation, path).map_or(Ok(()), Err),
             None => Ok(()),

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex, RwLock};
 
@@ -37,6 +37,9 @@ pub struct PartitionLog {
     pub(super) flushing: Mutex<bool>,
     pub(super) flush_ended: Condvar,
     pub(super) cuts: AtomicU64,
+    /// False only if no transaction is open, and none ended at or above the high watermark. Cleared and set under the
+    /// writer's lock.
+    pub(super) undecided: AtomicBool,
 }
 
 /// What whoever appends needs.
@@ -78,6 +81,8 @@ pub(super) struct Sealed {
 impl Sealed {
     /// Queues a segment, in bounded memory.
     pub fn queue(sealed: &mut Vec<Sealed>, segment: Arc<Segment>, state: &LogState) {
+        // After a cut the same segment may be sealed again at the same offset.
+        while sealed.pop_if(|last| last.next_offset >= state.next_offset).is_some() {}
         sealed.push(Sealed { segment, next_offset: state.next_offset, state: Some(state.encode()) });
         if let Some(old) = sealed.len().checked_sub(1 + STATES_PENDING) {
             sealed[old].state = None;
@@ -149,8 +154,14 @@ impl Shown {
 
     /// How far the segment reaches now.
     pub fn extent(&self, n: usize) -> Extent {
-        let bound = self.segments.get(n + 1).map_or(self.end.offset, |next| next.base);
-        Extent { end: self.segments[n].bytes(), bound, gaps: self.gaps }
+        let segment = &self.segments[n];
+        let (end, bound) = match self.segments.get(n + 1) {
+            Some(next) => (segment.bytes(), next.base),
+            // What is being appended right now is not there yet.
+            None if self.end.segment == Some(segment.base) => (self.end.position, self.end.offset),
+            None => (0, self.end.offset),
+        };
+        Extent { end, bound, gaps: self.gaps }
     }
 
     pub fn active(&self) -> Option<&Arc<Segment>> {
@@ -182,6 +193,7 @@ impl PartitionLog {
             flushing: Mutex::new(false),
             flush_ended: Condvar::new(),
             cuts: AtomicU64::new(0),
+            undecided: AtomicBool::new(true),
         };
         Ok((log, report))
     }
@@ -233,7 +245,14 @@ impl PartitionLog {
 
     /// Up to where a reader of committed data may read, below the high watermark.
     pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
-        self.writer.lock().producers.last_stable(high_watermark)
+        // Asked for at every fetch: without transactions it must not wait for whoever appends.
+        if !self.undecided.load(Ordering::Acquire) {
+            return high_watermark;
+        }
+        let mut writer = self.writer.lock();
+        let stable = writer.producers.last_stable(high_watermark);
+        self.undecided.store(writer.producers.has_undecided(), Ordering::Release);
+        stable
     }
 
     /// What is known of each producer, in order of their ids.

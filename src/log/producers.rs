@@ -215,6 +215,11 @@ impl Producers {
         });
     }
 
+    /// Whether any transaction can hold a reader of committed data back.
+    pub fn has_undecided(&self) -> bool {
+        !self.open.is_empty() || !self.ended.is_empty()
+    }
+
     /// Up to where every transaction is decided for a reader below the high watermark: a transaction whose marker
     /// the reader can't see yet is still undecided for it.
     pub fn last_stable(&mut self, high_watermark: Offset) -> Offset {

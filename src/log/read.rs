@@ -70,9 +70,15 @@ impl PartitionLog {
         let mut from = from;
         loop {
             let Some(sight) = self.sight(from, upper)? else { return Ok(None) };
-            match self.read_in(&sight, from, max_bytes, upper, at_least_one)? {
+            let found = match self.read_in(&sight, from, max_bytes, upper, at_least_one) {
+                // Retention was faster; the next look says so.
+                Err(_) if self.is_gone(&sight.segment) => continue,
+                found => found?,
+            };
+            match found {
                 Found::Slice(slice) => return Ok(Some(slice)),
                 Found::Nothing => return Ok(None),
+                Found::Again => {}
                 // The rest of the segment holds nothing from `from` on.
                 Found::InNext if sight.is_active => return Ok(None),
                 Found::InNext => from = sight.extent.bound,
@@ -102,6 +108,11 @@ impl PartitionLog {
             }
         }
         Ok(found)
+    }
+
+    /// Whether the segment is no longer part of the log.
+    pub(super) fn is_gone(&self, segment: &Arc<Segment>) -> bool {
+        !self.shown.read().segments.iter().any(|other| Arc::ptr_eq(other, segment))
     }
 
     /// The segment for an offset, and what is known of it at this moment.
@@ -144,7 +155,7 @@ impl PartitionLog {
         let (position, first) = match start {
             Place::Batch { position, header } => (position, header),
             Place::Hole(hole) => return Err(corrupt(segment, hole)),
-            Place::End if extent.gaps || sight.is_active => return Ok(Found::InNext),
+            Place::End if extent.gaps => return Ok(Found::InNext),
             Place::End | Place::IndexWrong => return Err(missing_end(segment, from, extent)),
         };
         if first.next_offset() > upper {
@@ -175,9 +186,15 @@ impl PartitionLog {
         let Run::Upto { end, next } = run else { return Ok(Found::Nothing) };
         let (good, hole) = segment.verify(position..end, first.base_offset, extent).map_err(storage)?;
         if good.is_empty() {
+            // A header that lies about its last offset can hide a good batch behind it.
+            if hole.is_some_and(|hole| hole.next <= from) {
+                return Ok(Found::Again);
+            }
             let missing = missing_end(segment, from, extent);
             return Err(hole.map_or(missing, |hole| corrupt(segment, hole)));
         }
+        // What is missing behind the slice must be asked for to be told of.
+        let hole = hole.or_else(|| segment.verified.lock().hole_at(good.end));
         Ok(Found::Slice(LogSlice {
             file: segment.log_file().map_err(storage)?,
             position: good.start,
@@ -203,7 +220,7 @@ impl PartitionLog {
     }
 
     /// Makes new indexes. The active segment's grow meanwhile, so nobody may append.
-    fn repair(&self, sight: &Sight) -> Result<(), ReadError> {
+    pub(super) fn repair(&self, sight: &Sight) -> Result<(), ReadError> {
         let segment = &sight.segment;
         let storage = |error| ReadError::Storage(LogError::io("rebuild the indexes of", segment.log_path())(error));
         let _nobody_appends = self.writer.lock();
@@ -234,6 +251,8 @@ enum Found {
     Slice(LogSlice),
     Nothing,
     InNext,
+    /// Damage was found on the way; it is known now.
+    Again,
 }
 
 /// Where the limit of a read lies in a segment, as far as memory knows.

@@ -9,7 +9,7 @@ use std::io;
 use super::files::Files;
 use super::indexes::{OffsetEntry, TimeEntry};
 use super::names::Kind;
-use super::scan::Step;
+use super::scan::{Step, Verify};
 use super::seek::{Extent, Place};
 use super::segment::{Growth, Segment};
 use super::state_file::LogState;
@@ -58,16 +58,31 @@ impl Segment {
                     self.log_path().display(),
                     summary.log_bytes - self.bytes()
                 );
-            } else if self.resume(&summary, true)? {
-                return Ok(());
             } else {
+                let found = self.bytes();
+                if self.resume(&summary, true)? && (found == summary.log_bytes || self.ends_right(extent)?) {
+                    return Ok(());
+                }
                 self.set_growth(summary.growth);
+                self.set_bytes(found);
             }
         } else if self.looks_right(extent)? {
             return Ok(());
         }
         ::log::warn!("{}: its indexes are missing or wrong and are made anew", self.log_path().display());
         self.rebuild_indexes(self.bytes(), extent.bound, extent.gaps)
+    }
+
+    /// Whether the last batch, as the index finds it, ends where the segment does. For a file with more behind: that
+    /// may be a write that was taken back, or something has moved.
+    pub fn ends_right(&self, extent: Extent) -> io::Result<bool> {
+        let extent = Extent { end: self.bytes(), ..extent };
+        Ok(match self.locate(Offset(extent.bound.0 - 1), extent, true)? {
+            Place::Batch { position, header } => {
+                position + header.total_bytes() as u64 == extent.end && header.next_offset() == extent.bound
+            }
+            Place::End | Place::Hole(_) | Place::IndexWrong => extent.bound == self.base,
+        })
     }
 
     /// What the batches say of the indexes of a segment that no state file describes.
@@ -90,7 +105,7 @@ impl Segment {
     /// From the last entry on there must be no batch that should have one.
     fn index_reaches_the_end(&self, extent: Extent) -> io::Result<bool> {
         let file = self.log_file()?;
-        let mut scanner = self.scanner(&*file, 0, self.base, extent, false);
+        let mut scanner = self.scanner(&*file, 0, self.base, extent, Verify::Nothing);
         let last = self.index.last();
         if let Some(last) = last {
             if u64::from(last.position) >= extent.end {
@@ -114,7 +129,11 @@ impl Segment {
                 }
                 Step::Damage { .. } if first && last.is_some() => return Ok(false),
                 // Damaged batches are for readers to report.
-                Step::Damage { .. } | Step::End => return Ok(true),
+                Step::Damage { .. } => return Ok(true),
+                Step::End => {
+                    self.note_missing_end(extent.end, scanner.expected(), extent.bound, extent.gaps);
+                    return Ok(true);
+                }
             }
             first = false;
         }

@@ -15,6 +15,7 @@ use super::names::Kind;
 use super::partition::{Mark, Recent, Sealed, Shown, Writer};
 use super::producers::Producers;
 use super::ready::read_state;
+use super::seek::Extent;
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, OpenAs, OpenReport};
 use super::state_file::LogState;
@@ -56,7 +57,8 @@ pub(super) fn recover(
         .collect();
     let log_start = start.log_start.max(state.as_ref().map_or(Offset::ZERO, |state| state.log_start));
     drop_below(&mut segments, log_start, report);
-    let hole_below = if start.clean { Offset(i64::MAX) } else { known_end };
+    // Without a state nothing says how much was safe; after a clean stop everything was.
+    let hole_below = if start.clean && state.is_none() { Offset(i64::MAX) } else { known_end };
     let mut walk = Walk::new(files, settings, start.log_start, hole_below, now, report);
     let mut begin = match &state {
         Some(state) => resume(&segments, state, &mut walk)?,
@@ -80,14 +82,14 @@ pub(super) fn recover(
         whole = false;
     }
     let touched = segments.get(begin.segment..).unwrap_or_default().to_vec();
-    let Walk { next, producers, epochs, scanned_bytes, mut sealed, .. } = walk;
+    let Walk { next, producers, epochs, epochs_rebuilt, scanned_bytes, mut sealed, .. } = walk;
     sealed.retain(|sealed| segments.iter().any(|segment| Arc::ptr_eq(segment, &sealed.segment)));
     report.scanned_bytes = scanned_bytes;
     let log_start = segments.first().map_or(log_start, |first| log_start.max(first.base));
     let mut recovered = Assembly { files, settings, found, log_start, next, segments, whole, now };
     recovered.sweep(state.as_ref(), report);
-    let left = Left { producers, epochs, touched, sealed, scanned: scanned_bytes > 0 };
-    Ok(recovered.assemble(left, &begin, known_end))
+    let left = Left { producers, epochs, epochs_rebuilt, touched, sealed, scanned: scanned_bytes > 0 };
+    Ok(recovered.assemble(left, &begin, known_end, start.clean))
 }
 
 /// The newest state file that can be believed. Those that can't be, and newer ones, are removed.
@@ -127,7 +129,13 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     let behind = segments.partition_point(|segment| segment.base < state.next_offset);
     let begin = Begin { segment: behind, position: 0, offset: state.next_offset };
     let Some(summary) = state.segment else { return Ok(begin) };
-    let Some(n) = segments.iter().position(|segment| segment.base == summary.base) else { return Ok(begin) };
+    let Some(n) = segments.iter().position(|segment| segment.base == summary.base) else {
+        // Retention takes from the front only; where something older is left, this one was lost.
+        if let Some(older) = behind.checked_sub(1) {
+            walk.missing(&segments[older], segments[older].bytes(), summary.base, state.next_offset);
+        }
+        return Ok(begin);
+    };
     let segment = &segments[n];
     let storage = |error| LogError::io("read", segment.log_path())(error);
     let file_bytes = segment.bytes();
@@ -147,6 +155,15 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
         walk.report.note(format!("the indexes of {} did not fit and were made anew", segment.log_path().display()));
         let rebuilt = segment.rebuild_indexes(summary.log_bytes, state.next_offset, walk.gaps);
         rebuilt.map_err(LogError::io("rebuild the indexes of", segment.log_path()))?;
+    }
+    let extent = Extent { end: summary.log_bytes, bound: state.next_offset, gaps: walk.gaps };
+    if file_bytes > summary.log_bytes && !segment.ends_right(extent).map_err(storage)? {
+        walk.report.note(format!("something has moved in {}", segment.log_path().display()));
+        segment.forget().map_err(storage)?;
+        walk.survey(segment, file_bytes, state.next_offset)?;
+        let position = segment.bytes();
+        segment.set_bytes(file_bytes);
+        return Ok(if sealed { begin } else { Begin { segment: n, position, offset: state.next_offset } });
     }
     *segment.checked.lock() = true;
     if !sealed {
@@ -179,6 +196,7 @@ fn read_epochs(files: &Files, segments: &[Arc<Segment>], begin: &Begin, walk: &m
     let unwalked = segments.partition_point(|segment| segment.base < begin.offset);
     let rebuilt = inventory::rebuild_epochs(&segments[..unwalked], begin.offset, walk.gaps);
     walk.epochs = rebuilt.map_err(LogError::io("read the batches in", &files.dir))?;
+    walk.epochs_rebuilt = true;
     Ok(())
 }
 
@@ -242,6 +260,7 @@ fn drop_all(gone: impl Iterator<Item = Arc<Segment>>, report: &mut OpenReport) {
 struct Left {
     producers: Producers,
     epochs: Epochs,
+    epochs_rebuilt: bool,
     touched: Vec<Arc<Segment>>,
     sealed: Vec<Sealed>,
     scanned: bool,
@@ -276,8 +295,8 @@ impl Assembly<'_> {
         self.found.states.retain(|offset| serves(offset) || files.remove(*offset, Kind::Producers).is_err());
     }
 
-    fn assemble(self, left: Left, begin: &Begin, known_end: Offset) -> Recovered {
-        let Left { mut producers, mut epochs, mut touched, sealed, scanned } = left;
+    fn assemble(self, left: Left, begin: &Begin, known_end: Offset, clean: bool) -> Recovered {
+        let Left { mut producers, mut epochs, epochs_rebuilt, mut touched, sealed, scanned } = left;
         let before = epochs.clone();
         epochs.cut_end(self.next);
         epochs.cut_start(self.log_start);
@@ -308,10 +327,11 @@ impl Assembly<'_> {
             settings: self.settings.clone(),
             next_offset: self.next,
             producers,
-            epochs_unsaved: epochs != before,
+            epochs_unsaved: epochs != before || (epochs_rebuilt && !epochs.entries().is_empty()),
             epochs,
             unsynced: touched,
-            names_made: u64::from(scanned),
+            // Nor may the names be, which only a clean stop has synced.
+            names_made: u64::from(scanned || !clean),
             names_synced: 0,
             sealed,
             states: self.found.states,

@@ -24,8 +24,17 @@ pub struct Region {
     pub bound: Offset,
     /// Offsets may be missing between batches, as compaction leaves them.
     pub gaps: bool,
-    /// Whether the CRC of each batch is computed.
-    pub verify: bool,
+    pub verify: Verify,
+}
+
+/// Which batches have their CRC computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    /// None: headers alone say where the next batch is. Damage may be noticed one batch late.
+    Nothing,
+    /// Those that are not followed by another batch: damage is noticed where it is, unless a header survived it.
+    Suspects,
+    Everything,
 }
 
 /// One step of the walk.
@@ -58,7 +67,7 @@ pub struct Scanner<'a> {
     expected: Offset,
     bound: Offset,
     gaps: bool,
-    verify: bool,
+    verify: Verify,
     /// Set by `skip_damage`: offsets are missing before the next batch, and that is known.
     after_damage: bool,
     window: Window,
@@ -89,8 +98,7 @@ impl<'a> Scanner<'a> {
         self.expected
     }
 
-    /// From here on CRCs are computed, or no more.
-    pub fn set_verify(&mut self, verify: bool) {
+    pub fn set_verify(&mut self, verify: Verify) {
         self.verify = verify;
     }
 
@@ -130,7 +138,7 @@ impl<'a> Scanner<'a> {
                 continue;
             };
             candidate += distance as u64;
-            let verify = std::mem::replace(&mut self.verify, true);
+            let verify = std::mem::replace(&mut self.verify, Verify::Everything);
             let verdict = self.check(candidate, self.expected, true);
             self.verify = verify;
             if verdict?.is_ok() {
@@ -154,9 +162,12 @@ impl<'a> Scanner<'a> {
             return Ok(Err(flaw));
         }
         let jumps = header.base_offset > expected && !gap;
-        if (self.verify || jumps)
-            && let Some(flaw) = self.crc_flaw(position, &header)?
-        {
+        let must_verify = match self.verify {
+            Verify::Nothing => jumps,
+            Verify::Suspects => jumps || !self.leads_on(position, &header)?,
+            Verify::Everything => true,
+        };
+        if must_verify && let Some(flaw) = self.crc_flaw(position, &header)? {
             return Ok(Err(flaw));
         }
         // The base offset lies outside the CRC. One that jumps is believed only if the next batch follows it.
@@ -211,6 +222,16 @@ impl<'a> Scanner<'a> {
             at += piece.len() as u64;
         }
         Ok(crc)
+    }
+
+    /// Whether the header's length leads to another batch, or to the end.
+    fn leads_on(&mut self, position: u64, header: &BatchHeader) -> io::Result<bool> {
+        let next = position + header.total_bytes() as u64;
+        if next >= self.end {
+            return Ok(true);
+        }
+        let follower = self.header_at(next)?;
+        Ok(follower.is_ok_and(|follower| self.implausible(&follower, next, header.next_offset()).is_none()))
     }
 
     fn is_followed(&mut self, position: u64, header: &BatchHeader) -> io::Result<bool> {

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::bounds::{SCAN_WINDOW_BYTES, SEEK_WINDOW_BYTES};
 use super::disk::DiskFile;
 use super::indexes::OffsetEntry;
-use super::scan::{Region, Scanner, Step};
+use super::scan::{Region, Scanner, Step, Verify};
 use super::segment::Segment;
 use super::verified::Hole;
 use crate::base::Offset;
@@ -58,27 +58,29 @@ impl Segment {
         if let Some(hole) = self.verified.lock().hole_over(target) {
             return Ok(Place::Hole(hole));
         }
-        if extent.end == 0 {
-            return Ok(Place::End);
-        }
         if !by_index {
             return self.examine(&*self.log_file()?, 0, self.base, target, extent);
         }
         let relative = u32::try_from(target.since(self.base).max(0)).unwrap_or(u32::MAX);
         let around = self.index.search(|entry| entry.relative <= relative)?;
         let file = self.log_file()?;
-        let mut scanner = self.scanner(&*file, 0, self.base, extent, false);
+        let mut scanner = self.scanner(&*file, 0, self.base, extent, Verify::Nothing);
+        let holes = self.verified.lock().holes();
+        let hole_at = |position| holes.iter().find(|hole| hole.position == position && hole.resume > position);
         if let Some(below) = around.below {
+            let position = u64::from(below.position);
             match self.start_at(&mut scanner, below, extent)? {
-                Start::Right(header) if header.last_offset() >= target => {
-                    return Ok(Place::Batch { position: u64::from(below.position), header });
-                }
+                _ if hole_at(position).is_some() => scanner.jump(position, self.base),
+                Start::Right(header) if header.last_offset() >= target => return Ok(Place::Batch { position, header }),
                 Start::Right(_) => {}
                 Start::IndexWrong => return Ok(Place::IndexWrong),
             }
         }
         let (walk_start, walk_expected) = (scanner.position(), scanner.expected());
         loop {
+            if let Some(hole) = hole_at(scanner.position()) {
+                scanner.jump(hole.resume, hole.next);
+            }
             let expected = scanner.expected();
             match scanner.step()? {
                 Step::Batch { position, header } if header.last_offset() >= target => {
@@ -94,14 +96,10 @@ impl Segment {
                         return Ok(Place::IndexWrong);
                     }
                 }
-                Step::Damage { position, .. } => {
-                    let known = self.verified.lock().hole_at(position);
-                    match known {
-                        Some(hole) => scanner.jump(hole.resume, hole.next),
-                        None => return self.examine(&*file, walk_start, walk_expected, target, extent),
-                    }
+                Step::End if extent.gaps || target >= extent.bound => return Ok(Place::End),
+                Step::Damage { .. } | Step::End => {
+                    return self.examine(&*file, walk_start, walk_expected, target, extent);
                 }
-                Step::End => return Ok(Place::End),
             }
         }
     }
@@ -130,7 +128,7 @@ impl Segment {
                 _ => Run::IndexWrong,
             });
         }
-        let mut scanner = self.scanner(&*file, first_end, first.next_offset(), extent, false);
+        let mut scanner = self.scanner(&*file, first_end, first.next_offset(), extent, Verify::Nothing);
         let (mut end, mut next) = (first_end, first.next_offset());
         while let Step::Batch { position, header } = scanner.step()? {
             let batch_end = position + header.total_bytes() as u64;
@@ -144,15 +142,24 @@ impl Segment {
 
     /// Makes sure that these bytes may be sent. Gives the part of them that may, and what ends it.
     pub fn verify(&self, wanted: Range<u64>, first: Offset, extent: Extent) -> io::Result<(Range<u64>, Option<Hole>)> {
-        if self.verified.lock().covers(&wanted) {
-            return Ok((wanted, None));
-        }
+        let mut wanted = wanted;
+        let known = {
+            let verified = self.verified.lock();
+            let known = verified.hole_in(&wanted);
+            if let Some(hole) = known {
+                wanted.end = hole.position;
+            }
+            if verified.covers(&wanted) {
+                return Ok((wanted, known));
+            }
+            known
+        };
         let file = self.log_file()?;
-        let mut scanner = self.scanner(&*file, wanted.start, first, extent, true);
+        let mut scanner = self.scanner(&*file, wanted.start, first, extent, Verify::Everything);
         loop {
             if scanner.position() >= wanted.end {
                 self.verified.lock().add(wanted.clone());
-                return Ok((wanted, None));
+                return Ok((wanted, known));
             }
             let expected = scanner.expected();
             match scanner.step()? {
@@ -184,9 +191,9 @@ impl Segment {
         start: u64,
         expected: Offset,
         extent: Extent,
-        verify: bool,
+        verify: Verify,
     ) -> Scanner<'a> {
-        let window = if verify { SCAN_WINDOW_BYTES } else { SEEK_WINDOW_BYTES };
+        let window = if verify == Verify::Nothing { SEEK_WINDOW_BYTES } else { SCAN_WINDOW_BYTES };
         let Extent { end, bound, gaps } = extent;
         Scanner::new(file, Region { start, end, expected, bound, gaps, verify }, window)
     }
@@ -216,7 +223,7 @@ impl Segment {
         target: Offset,
         extent: Extent,
     ) -> io::Result<Place> {
-        let mut scanner = self.scanner(file, start, expected, extent, true);
+        let mut scanner = self.scanner(file, start, expected, extent, Verify::Everything);
         loop {
             let expected = scanner.expected();
             match scanner.step()? {
@@ -238,7 +245,10 @@ impl Segment {
                     }
                     scanner.jump(hole.resume, hole.next);
                 }
-                Step::End => return Ok(Place::End),
+                Step::End => {
+                    self.note_missing_end(extent.end, expected, extent.bound, extent.gaps);
+                    return Ok(self.verified.lock().hole_over(target).map_or(Place::End, Place::Hole));
+                }
             }
         }
     }
@@ -248,7 +258,6 @@ impl Segment {
         let first = scanner.expected();
         let mut hole = Hole { position, resume: extent.end, next: extent.bound, first };
         if scanner.skip_damage()? {
-            scanner.set_verify(true);
             if let Step::Batch { position, header } = scanner.step()? {
                 (hole.resume, hole.next) = (position, header.base_offset);
             }

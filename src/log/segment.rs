@@ -18,9 +18,9 @@ use super::file_pool::FileId;
 use super::files::Files;
 use super::indexes::{OffsetEntry, TimeEntry};
 use super::names::Kind;
-use super::scan::{Region, Scanner, Step};
+use super::scan::{Region, Scanner, Step, Verify};
 use super::txn_index::{self, AbortedTxn};
-use super::verified::Verified;
+use super::verified::{Hole, Verified};
 use crate::base::Offset;
 use crate::record::BatchHeader;
 
@@ -88,6 +88,8 @@ pub(super) struct Segment {
     abandoned: AtomicBool,
     /// The file was cut short, and that is not synced yet.
     shortened: AtomicBool,
+    /// The disk refused to cut the file short: something lies behind the end.
+    ragged: AtomicBool,
 }
 
 impl Segment {
@@ -106,6 +108,7 @@ impl Segment {
             held: Mutex::new(None),
             abandoned: AtomicBool::new(false),
             shortened: AtomicBool::new(false),
+            ragged: AtomicBool::new(false),
         }
     }
 
@@ -233,6 +236,7 @@ impl Segment {
 
     /// Brings the index files up to date, as after a clean stop.
     pub fn write_indexes(&self) -> io::Result<()> {
+        self.tidy();
         self.index.write_out(None)?;
         self.time_index.write_out(self.due_time_entry(&self.growth()))
     }
@@ -265,6 +269,11 @@ impl Segment {
             && (time_found == time_bytes || time_found == closing))
     }
 
+    /// Whether there is anything in the index files, right or wrong.
+    pub fn has_index_files(&self) -> io::Result<bool> {
+        Ok(self.index.file_bytes()? > 0 || self.time_index.file_bytes()? > 0)
+    }
+
     /// Takes sizes and indexes from a summary, for a segment that ends or goes on there. False if the index files
     /// do not look like it; then they must be rebuilt.
     pub fn resume(&self, summary: &SegmentSummary, exact: bool) -> io::Result<bool> {
@@ -278,17 +287,24 @@ impl Segment {
             .adopt(summary.index_entries as usize)
             .and_then(|()| self.time_index.adopt(summary.time_entries as usize));
         match adopted {
-            Ok(()) => Ok(self.ends_agree(summary)),
+            Ok(()) => self.ends_agree(summary, exact),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// What can be known of the indexes without reading the log: their last entries lie inside it.
-    fn ends_agree(&self, summary: &SegmentSummary) -> bool {
-        let index = self.index.last().is_none_or(|last| u64::from(last.position) < summary.log_bytes);
-        let time = self.time_index.last().is_none_or(|last| last.timestamp <= summary.growth.max_timestamp);
-        index && time
+    fn ends_agree(&self, summary: &SegmentSummary, exact: bool) -> io::Result<bool> {
+        let growth = &summary.growth;
+        if self.index.last().is_some_and(|last| u64::from(last.position) >= summary.log_bytes) {
+            return Ok(false);
+        }
+        if !exact || growth.max_timestamp < 0 {
+            return Ok(self.time_index.last().is_none_or(|last| last.timestamp <= growth.max_timestamp));
+        }
+        // The last entry of the file, be it the closing one, has the largest timestamp.
+        let right = TimeEntry { timestamp: growth.max_timestamp, relative: self.relative(growth.max_timestamp_offset) };
+        Ok(self.time_index.last_on_file()? == Some(right))
     }
 
     /// Forgets everything but the file, for walking it from the start.
@@ -304,16 +320,25 @@ impl Segment {
     /// Makes both indexes anew from the batches, and writes them. Damaged places are stepped over.
     pub fn rebuild_indexes(&self, end: u64, bound: Offset, gaps: bool) -> io::Result<()> {
         let file = self.log_file()?;
+        self.verified.lock().forget_holes();
         let fresh = Segment::found(&self.files, self.base, 0, {
             let old = self.growth();
             Growth::new(self.base, old.created_ms, old.interval)
         });
-        let region = Region { start: 0, end, expected: self.base, bound, gaps, verify: false };
+        let region = Region { start: 0, end, expected: self.base, bound, gaps, verify: Verify::Suspects };
         let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
+        let mut damage = None;
         loop {
             match scanner.step()? {
-                Step::Batch { position, header } => fresh.note(&header, position),
-                Step::Damage { .. } => {
+                Step::Batch { position, header } => {
+                    if let Some((damaged, first)) = damage.take() {
+                        let hole = Hole { position: damaged, resume: position, first, next: header.base_offset };
+                        self.verified.lock().add_hole(hole);
+                    }
+                    fresh.note(&header, position);
+                }
+                Step::Damage { position, .. } => {
+                    damage = Some((position, scanner.expected()));
                     if !scanner.skip_damage()? {
                         break;
                     }
@@ -321,6 +346,7 @@ impl Segment {
                 Step::End => break,
             }
         }
+        self.note_missing_end(damage.map_or(end, |(position, _)| position), scanner.expected(), bound, gaps);
         self.set_growth(Growth { aborted: self.growth().aborted, ..fresh.growth() });
         let (index, time_index) = (fresh.index.len(), fresh.time_index.len());
         fresh.write_indexes()?;
@@ -328,11 +354,28 @@ impl Segment {
         self.time_index.adopt(time_index)
     }
 
+    /// The last good batch ends before the segment should.
+    pub fn note_missing_end(&self, position: u64, first: Offset, bound: Offset, gaps: bool) {
+        if first < bound && !gaps {
+            self.verified.lock().add_hole(Hole { position, resume: position, first, next: bound });
+        }
+    }
+
     /// Cuts the segment short: the file (as far as the disk lets it) and, in any case, what this process believes.
     pub fn cut(&self, bytes: u64) -> io::Result<()> {
         self.bytes.store(bytes, Ordering::Release);
         self.shortened.store(true, Ordering::Release);
-        self.hold_for_writing()?.set_len(bytes)
+        let cut = self.hold_for_writing().and_then(|file| file.set_len(bytes));
+        self.ragged.store(cut.is_err(), Ordering::Release);
+        cut
+    }
+
+    /// Tries again to cut off what a failed write left. In vain is no harm: the end is known, here and to the next
+    /// start.
+    pub fn tidy(&self) {
+        if self.ragged.load(Ordering::Acquire) {
+            let _ = self.cut(self.bytes());
+        }
     }
 
     /// Removes the files. Who has them open can go on reading.

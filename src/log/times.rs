@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use super::error::{LogError, ReadError};
+use super::indexes::TimeEntry;
 use super::partition::PartitionLog;
 use super::read::Sight;
-use super::scan::Step;
+use super::scan::{Step, Verify};
 use super::seek::{Extent, Place};
 use super::segment::Segment;
 use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
@@ -26,15 +27,12 @@ pub struct TimeHit {
 impl PartitionLog {
     /// The first record at or after a time, below `upper`.
     pub fn find_time(&self, timestamp: i64, upper: Offset) -> Result<Option<TimeHit>, ReadError> {
-        let log_start = self.log_start();
         for sight in self.sights(upper) {
-            let extent = self.readied(&sight)?;
-            if extent.end == 0 || sight.segment.growth().max_timestamp < timestamp {
-                continue;
-            }
-            let Some(start) = self.time_start(&sight, timestamp, extent)? else { continue };
-            let wanted = |record: i64, offset: Offset| record >= timestamp && offset >= log_start;
-            let hit = self.walk(&sight.segment, start, extent, |header| header.max_timestamp >= timestamp, wanted)?;
+            let hit = match self.first_in(&sight, timestamp) {
+                // Retention was faster: its records are no longer asked for.
+                Err(_) if self.is_gone(&sight.segment) => continue,
+                hit => hit?,
+            };
             if let Some(hit) = hit {
                 return Ok((hit.offset < upper).then_some(hit));
             }
@@ -44,19 +42,29 @@ impl PartitionLog {
 
     /// The record with the largest timestamp below `upper`, the first of them if there are several.
     pub fn max_timestamp(&self, upper: Offset) -> Result<Option<TimeHit>, ReadError> {
-        let log_start = self.log_start();
         let mut best: Option<TimeHit> = None;
         for sight in self.sights(upper) {
-            let extent = self.readied(&sight)?;
-            if best.is_some_and(|best| sight.segment.growth().max_timestamp <= best.timestamp) {
-                continue;
-            }
-            let hit = self.largest_in(&sight, log_start, upper, extent)?;
+            let hit = match self.largest_in(&sight, upper, best) {
+                Err(_) if self.is_gone(&sight.segment) => continue,
+                hit => hit?,
+            };
             if let Some(hit) = hit.filter(|hit| best.is_none_or(|best| hit.timestamp > best.timestamp)) {
                 best = Some(hit);
             }
         }
         Ok(best)
+    }
+
+    /// The first record of a segment at or after a time.
+    fn first_in(&self, sight: &Sight, timestamp: i64) -> Result<Option<TimeHit>, ReadError> {
+        let extent = self.readied(sight)?;
+        if extent.end == 0 || sight.segment.growth().max_timestamp < timestamp {
+            return Ok(None);
+        }
+        let Some(start) = self.time_start(sight, timestamp, extent)? else { return Ok(None) };
+        let log_start = self.log_start();
+        let wanted = |record: i64, offset: Offset| record >= timestamp && offset >= log_start;
+        self.walk(&sight.segment, start, extent, |header| header.max_timestamp >= timestamp, wanted)
     }
 
     /// All segments below an offset, oldest first.
@@ -74,25 +82,16 @@ impl PartitionLog {
     /// A place in the segment before which no record has this time, less than an index interval away from the first
     /// that has.
     fn time_start(&self, sight: &Sight, timestamp: i64, extent: Extent) -> Result<Option<(u64, Offset)>, ReadError> {
-        let segment = &sight.segment;
-        let failed = |error| storage(segment, error);
-        let around = segment.time_index.search(|entry| entry.timestamp <= timestamp).map_err(failed)?;
-        let from = match around.below {
-            // The first batch that reached this time, and none before it did.
-            Some(below) if below.timestamp == timestamp => segment.offset(below.relative),
-            below => {
-                // Between two time entries nothing raised the maximum until shortly before the second: an offset
-                // entry below the second one would have come with a time entry of its own.
-                let ceiling = match around.above {
-                    Some(above) => above.relative,
-                    None => segment.relative(segment.growth().max_timestamp_offset),
-                };
-                let quiet = segment.index.search(|entry| entry.relative < ceiling).map_err(failed)?.below;
-                let below = below.map_or(segment.base, |below| segment.offset(below.relative).plus(1));
-                below.max(quiet.map_or(segment.base, |entry| segment.offset(entry.relative)))
+        let log_start = self.log_start();
+        let from = match self.indexed_start(sight, timestamp, extent)? {
+            Some(from) => from,
+            None => {
+                self.repair(sight)?;
+                // Wrong again: then the batches themselves must say, all of them.
+                self.indexed_start(sight, timestamp, extent)?.unwrap_or(sight.segment.base)
             }
         };
-        let from = from.max(self.log_start());
+        let from = from.max(log_start);
         if from >= extent.bound {
             return Ok(None);
         }
@@ -101,6 +100,51 @@ impl PartitionLog {
             Place::Hole(hole) if hole.next < extent.bound => Ok(Some((hole.resume, hole.next))),
             Place::Hole(_) | Place::End | Place::IndexWrong => Ok(None),
         }
+    }
+
+    /// What the indexes say of it; `None` if an entry on the way does not fit its batch.
+    fn indexed_start(&self, sight: &Sight, timestamp: i64, extent: Extent) -> Result<Option<Offset>, ReadError> {
+        let segment = &sight.segment;
+        let failed = |error| storage(segment, error);
+        let around = segment.time_index.search(|entry| entry.timestamp <= timestamp).map_err(failed)?;
+        for entry in around.below.iter().chain(&around.above) {
+            if !self.is_right(sight, entry, extent)? {
+                return Ok(None);
+            }
+        }
+        if let Some(below) = around.below.filter(|below| below.timestamp == timestamp) {
+            // The first batch that reached this time: none before it did.
+            return Ok(Some(segment.offset(below.relative)));
+        }
+        // Between two time entries nothing raised the maximum until shortly before the second: an offset entry below
+        // the second one would have come with a time entry of its own.
+        let ceiling = match around.above {
+            Some(above) => above.relative,
+            None => segment.relative(segment.growth().max_timestamp_offset),
+        };
+        let below = around.below.map_or(segment.base, |below| segment.offset(below.relative).plus(1));
+        let Some(quiet) = segment.index.search(|entry| entry.relative < ceiling).map_err(failed)?.below else {
+            return Ok(Some(below));
+        };
+        let quiet = segment.offset(quiet.relative);
+        let fits = match self.locate(sight, quiet, extent)? {
+            Place::Batch { header, .. } => header.last_offset() == quiet,
+            Place::Hole(_) | Place::End | Place::IndexWrong => false,
+        };
+        Ok(fits.then_some(below.max(quiet)))
+    }
+
+    /// Whether a time entry tells the truth. One whose batch is damaged may.
+    fn is_right(&self, sight: &Sight, entry: &TimeEntry, extent: Extent) -> Result<bool, ReadError> {
+        let offset = sight.segment.offset(entry.relative);
+        Ok(offset < extent.bound
+            && match self.locate(sight, offset, extent)? {
+                Place::Batch { header, .. } => {
+                    header.last_offset() == offset && header.max_timestamp == entry.timestamp
+                }
+                Place::Hole(_) => true,
+                Place::End | Place::IndexWrong => false,
+            })
     }
 
     /// Decodes the first batch from `start` on that is `promising` and has a wanted record. Damage is stepped over.
@@ -114,7 +158,7 @@ impl PartitionLog {
     ) -> Result<Option<TimeHit>, ReadError> {
         let failed = |error| storage(segment, error);
         let file = segment.log_file().map_err(failed)?;
-        let mut scanner = segment.scanner(&*file, start, expected, extent, false);
+        let mut scanner = segment.scanner(&*file, start, expected, extent, Verify::Nothing);
         loop {
             match scanner.step().map_err(failed)? {
                 Step::Batch { position, header } if promising(&header) => {
@@ -139,17 +183,16 @@ impl PartitionLog {
         }
     }
 
-    /// The record with the largest timestamp of a segment, between log start and `upper`.
-    fn largest_in(
-        &self,
-        sight: &Sight,
-        log_start: Offset,
-        upper: Offset,
-        extent: Extent,
-    ) -> Result<Option<TimeHit>, ReadError> {
+    /// The record with the largest timestamp of a segment, between log start and `upper`; none if `known` is not less.
+    fn largest_in(&self, sight: &Sight, upper: Offset, known: Option<TimeHit>) -> Result<Option<TimeHit>, ReadError> {
+        let extent = self.readied(sight)?;
+        let log_start = self.log_start();
         let segment = &sight.segment;
         let failed = |error| storage(segment, error);
         let growth = segment.growth();
+        if known.is_some_and(|known| growth.max_timestamp <= known.timestamp) {
+            return Ok(None);
+        }
         let mut largest = (growth.max_timestamp, growth.max_timestamp_offset);
         if largest.1 >= upper {
             // The reader may not see that record yet: the largest one among the others.
@@ -191,7 +234,7 @@ impl PartitionLog {
         let failed = |error| storage(segment, error);
         let Place::Batch { position, header } = self.locate(sight, from, extent)? else { return Ok(None) };
         let file = segment.log_file().map_err(failed)?;
-        let mut scanner = segment.scanner(&*file, position, header.base_offset, extent, false);
+        let mut scanner = segment.scanner(&*file, position, header.base_offset, extent, Verify::Nothing);
         let mut largest = None;
         while let Step::Batch { header, .. } = scanner.step().map_err(failed)? {
             if header.last_offset() >= upper {

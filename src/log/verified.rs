@@ -75,15 +75,30 @@ impl Verified {
 
     pub fn add_hole(&mut self, hole: Hole) {
         self.holes.retain(|known| known.position != hole.position);
-        if self.holes.len() < HOLES_REMEMBERED {
-            let at = self.holes.partition_point(|known| known.position < hole.position);
-            self.holes.insert(at, hole);
+        if self.holes.len() == HOLES_REMEMBERED {
+            self.holes.remove(0);
         }
+        let at = self.holes.partition_point(|known| known.position < hole.position);
+        self.holes.insert(at, hole);
+    }
+
+    /// What was found damaged is to be looked for again.
+    pub fn forget_holes(&mut self) {
+        self.holes.clear();
+    }
+
+    pub fn holes(&self) -> Vec<Hole> {
+        self.holes.clone()
     }
 
     /// The damage that starts exactly here.
     pub fn hole_at(&self, position: u64) -> Option<Hole> {
         self.holes.iter().find(|hole| hole.position == position).copied()
+    }
+
+    /// The first damage behind the first of these bytes.
+    pub fn hole_in(&self, bytes: &Range<u64>) -> Option<Hole> {
+        self.holes.iter().find(|hole| bytes.start < hole.position && hole.position < bytes.end).copied()
     }
 
     /// The damage that swallowed this offset.

@@ -14,7 +14,7 @@ use super::files::Files;
 use super::partition::{Mark, Sealed, Writer};
 use super::producers::Producers;
 use super::ready::read_state;
-use super::scan::{Region, Scanner, Step};
+use super::scan::{Region, Scanner, Step, Verify};
 use super::seek::{Extent, Place};
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, OpenReport};
@@ -45,6 +45,8 @@ pub(super) struct Walk<'a> {
     pub next: Offset,
     pub producers: Producers,
     pub epochs: Epochs,
+    /// They were not read from their file.
+    pub epochs_rebuilt: bool,
     pub scanned_bytes: u64,
     /// Walked segments that are not the last.
     pub sealed: Vec<Sealed>,
@@ -72,6 +74,7 @@ impl<'a> Walk<'a> {
             next: Offset::ZERO,
             producers: Producers::default(),
             epochs: Epochs::default(),
+            epochs_rebuilt: false,
             scanned_bytes: 0,
             sealed: Vec::new(),
             log_start,
@@ -90,7 +93,8 @@ impl<'a> Walk<'a> {
         let before = segment.bytes();
         let ending = self.segment_io(segment, position, next_base).map_err(storage)?;
         *segment.checked.lock() = true;
-        if position == segment.bytes() && position == before {
+        let storage = LogError::io("look at the indexes of", segment.log_path());
+        if position == before && (position > 0 || !segment.has_index_files().map_err(storage)?) {
             return Ok(ending);
         }
         if next_base.is_some() && ending != Ending::Cut {
@@ -128,10 +132,11 @@ impl<'a> Walk<'a> {
             self.scanned_bytes += end - start;
         }
         let bound = next_base.unwrap_or(Offset(i64::MAX));
-        let verify = self.next >= self.hole_below;
+        let safe = self.next < self.hole_below;
+        let verify = if safe { Verify::Suspects } else { Verify::Everything };
         let region = Region { start, end, expected: self.next, bound, gaps: self.gaps, verify };
         let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
-        let mut trusted_from = verify.then_some(start);
+        let mut trusted_from = (!safe).then_some(start);
         let mut after_hole = false;
         let ending = loop {
             let expected = scanner.expected();
@@ -146,7 +151,7 @@ impl<'a> Walk<'a> {
                     after_hole = false;
                     self.enter(segment, &*file, position, &header)?;
                     if trusted_from.is_none() && self.next >= self.hole_below {
-                        scanner.set_verify(true);
+                        scanner.set_verify(Verify::Everything);
                         trusted_from = Some(scanner.position());
                     }
                 }
@@ -207,7 +212,8 @@ impl<'a> Walk<'a> {
         let storage = LogError::io("read", segment.log_path());
         let surveyed = (|| {
             let file = segment.log_file()?;
-            let region = Region { start: 0, end, expected: segment.base, bound, gaps: self.gaps, verify: false };
+            let region =
+                Region { start: 0, end, expected: segment.base, bound, gaps: self.gaps, verify: Verify::Suspects };
             let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
             loop {
                 match scanner.step()? {
@@ -248,7 +254,8 @@ impl<'a> Walk<'a> {
         Ok(Ending::Cut)
     }
 
-    fn missing(&mut self, segment: &Segment, position: u64, first: Offset, next: Offset) {
+    /// Offsets are gone that were there.
+    pub fn missing(&mut self, segment: &Segment, position: u64, first: Offset, next: Offset) {
         self.hole(segment, Hole { position, resume: position, first, next });
     }
 
@@ -332,7 +339,7 @@ fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
     }
     let file = segment.log_file()?;
     let extent = Extent { end: mark.position, bound: mark.offset, gaps };
-    let mut scanner = segment.scanner(&*file, 0, segment.base, extent, false);
+    let mut scanner = segment.scanner(&*file, 0, segment.base, extent, Verify::Nothing);
     if let Some(entry) = last_entry {
         scanner.jump(u64::from(entry.position), segment.base);
     }
@@ -350,7 +357,7 @@ fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
         }
     }
     segment.set_growth(growth);
-    Ok(())
+    segment.write_indexes()
 }
 
 /// The producers as they were at `mark`: from the newest state up to it, and the batches since.
@@ -391,7 +398,7 @@ fn rewind_producers(
             _ => (0, segment.base),
         };
         let file = segment.log_file()?;
-        let mut scanner = segment.scanner(&*file, position, expected, extent, false);
+        let mut scanner = segment.scanner(&*file, position, expected, extent, Verify::Nothing);
         loop {
             match scanner.step()? {
                 Step::Batch { position, header } if header.base_offset >= from => {

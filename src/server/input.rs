@@ -10,6 +10,9 @@ use std::os::fd::AsFd;
 
 use bytes::Bytes;
 
+use crate::base::limits::REQUEST_WITHOUT_RECORDS_BYTES_MAX;
+use crate::protocol::kafka::ApiKey;
+
 const SMALL_BYTES: usize = 16 * 1024;
 /// A frame that claims more than this is believed only as fast as its bytes arrive.
 const GROWTH_BYTES_MIN: usize = 256 * 1024;
@@ -40,7 +43,7 @@ pub enum Filled {
 pub enum FrameError {
     #[error("a request claims {0} bytes, which no request can have")]
     Negative(i32),
-    #[error("a request claims {length} bytes; at most {max} are allowed (socket.request.max.bytes)")]
+    #[error("a request claims {length} bytes; of its kind at most {max} are allowed (socket.request.max.bytes)")]
     TooLarge { length: usize, max: usize },
 }
 
@@ -71,6 +74,14 @@ impl FrameReader {
             return Err(FrameError::TooLarge { length, max: self.frame_bytes_max });
         }
         let need = LENGTH_BYTES + length;
+        if length > REQUEST_WITHOUT_RECORDS_BYTES_MAX {
+            // The first field says what it is; records are the only reason for such a size.
+            match unread.get(LENGTH_BYTES..).and_then(<[u8]>::first_chunk::<2>) {
+                None => return Ok(None),
+                Some(key) if i16::from_be_bytes(*key) == ApiKey::Produce.code() => {}
+                Some(_) => return Err(FrameError::TooLarge { length, max: REQUEST_WITHOUT_RECORDS_BYTES_MAX }),
+            }
+        }
         if let Some(frame) = unread.get(LENGTH_BYTES..need) {
             let frame = Bytes::copy_from_slice(frame);
             self.start += need;
@@ -184,7 +195,7 @@ mod tests {
     fn a_length_that_lies_takes_no_memory() {
         let (mut near, far) = pair();
         near.write_all(&(100u32 << 20).to_be_bytes()).expect("writes");
-        near.write_all(&[1; 10]).expect("writes");
+        near.write_all(&[0; 10]).expect("writes");
         drop(near);
         let mut reader = FrameReader::new(&[], 100 << 20);
         assert_eq!(read_all(&far, &mut reader), []);
@@ -197,6 +208,12 @@ mod tests {
         assert_eq!(negative, Err(FrameError::Negative(-1)));
         let large = FrameReader::new(&101u32.to_be_bytes(), 100).next_frame();
         assert_eq!(large, Err(FrameError::TooLarge { length: 101, max: 100 }));
+        // A Metadata request (key 3) of 9 MiB; a Produce request of that size is fine.
+        let mut head = (9u32 << 20).to_be_bytes().to_vec();
+        head.extend_from_slice(&[0, 3]);
+        assert!(FrameReader::new(&head, 100 << 20).next_frame().is_err());
+        head[5] = 0;
+        assert_eq!(FrameReader::new(&head, 100 << 20).next_frame(), Ok(None));
     }
 
     #[test]

@@ -39,18 +39,20 @@ pub fn send_reply(output: &mut dyn Output, reply: &Reply) -> io::Result<()> {
 }
 
 impl Output for &TcpStream {
+    #[cfg(target_os = "linux")]
     fn send(&mut self, mut bytes: &[u8], more: bool) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        if more {
-            use rustix::net::{SendFlags, send};
-            while !bytes.is_empty() {
-                let sent = retry(|| send(self.as_fd(), bytes, SendFlags::MORE | SendFlags::NOSIGNAL))?;
-                bytes = &bytes[sent..];
-            }
-            return Ok(());
+        use rustix::net::{SendFlags, send};
+        let flags = if more { SendFlags::MORE | SendFlags::NOSIGNAL } else { SendFlags::NOSIGNAL };
+        while !bytes.is_empty() {
+            let sent = retry(|| send(self.as_fd(), bytes, flags))?;
+            bytes = &bytes[sent..];
         }
-        let _ = more;
-        self.write_all(std::mem::take(&mut bytes))
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn send(&mut self, bytes: &[u8], _more: bool) -> io::Result<()> {
+        self.write_all(bytes)
     }
 
     fn send_file(&mut self, file: &dyn DiskFile, position: u64, len: usize) -> io::Result<()> {
@@ -67,7 +69,7 @@ impl Output for &TcpStream {
             }
             return Ok(());
         }
-        copy(*self, file, position, len)
+        copy(self, file, position, len)
     }
 }
 

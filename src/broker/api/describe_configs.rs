@@ -14,8 +14,8 @@ use crate::protocol::kafka::api::describe_configs::{
 };
 
 /// Kafka's ConfigResource types.
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub const TOPIC: i8 = 2;
+pub const BROKER: i8 = 4;
 
 /// What settings can belong to.
 pub enum Resource {

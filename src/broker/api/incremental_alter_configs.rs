@@ -4,8 +4,8 @@ use super::Context;
 use super::describe_configs::Resource;
 use crate::base::ErrorCode;
 use crate::broker::caller::{self, Operation, authorize};
-use crate::broker::topics::TopicError;
-use crate::config::{AlterOp, Alteration, ConfigError, DynamicScope};
+use crate::broker::topics::{Topic, TopicError};
+use crate::config::{AlterOp, Alteration, ConfigError, DynamicScope, DynamicSettings, TopicOverrides};
 use crate::protocol::kafka::api::incremental_alter_configs::{
     AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
@@ -39,38 +39,59 @@ fn alter(context: Context<'_>, asked: &AlterConfigsResource, validate_only: bool
         }
         changes.push(Alteration { op, name: &config.name, value: config.value.as_deref() });
     }
-    let core = context.core;
+    let config = context.core.config();
     match Resource::find(context, asked.resource_type, &asked.resource_name)? {
         Resource::Topic(topic) => {
-            if !authorize(context.caller, Operation::AlterConfigs, caller::Resource::Topic(topic.name.as_str())) {
-                let sentence = format!("{} may not change topic settings", context.caller.principal);
-                return Err(refuse(ErrorCode::TopicAuthorizationFailed, sentence));
-            }
-            if topic.name.is_internal() {
-                let sentence = format!("\"{}\" is the broker's own", topic.name);
-                return Err(refuse(ErrorCode::InvalidTopicException, sentence));
-            }
-            let broker = core.config();
-            let overrides = topic.overrides.altered(changes, |name| broker.value_for_topic(name)).map_err(invalid)?;
-            if validate_only {
-                return Ok(());
-            }
-            core.set_topic_settings(&topic.name, overrides)
+            let inherited = |name| config.value_for_topic(name);
+            let overrides = topic.overrides.altered(changes, inherited).map_err(invalid)?;
+            keep_topic_settings(context, &topic, overrides, validate_only)
         }
         Resource::Broker(scope) => {
-            if !authorize(context.caller, Operation::AlterConfigs, caller::Resource::Cluster) {
-                let sentence = format!("{} may not change broker settings", context.caller.principal);
-                return Err(refuse(ErrorCode::ClusterAuthorizationFailed, sentence));
-            }
-            let config = core.config();
             let altered = config.dynamic().altered(scope, changes, |name| config.value(name)).map_err(invalid)?;
-            // Settings must also agree with each other.
-            config.with_dynamic(altered.clone()).map_err(invalid)?;
-            if validate_only {
-                return Ok(());
-            }
-            let own = (scope == DynamicScope::Broker).then_some(core.broker_id().0);
-            core.set_broker_settings(own, altered.as_map(scope).clone())
+            keep_broker_settings(context, scope, &altered, validate_only)
         }
     }
+}
+
+/// Gives a topic these settings, or only checks whether it could.
+pub fn keep_topic_settings(
+    context: Context<'_>,
+    topic: &Topic,
+    overrides: TopicOverrides,
+    validate_only: bool,
+) -> Result<(), TopicError> {
+    let refuse = |code, sentence: String| Err(TopicError::Refused { code, sentence });
+    if !authorize(context.caller, Operation::AlterConfigs, caller::Resource::Topic(topic.name.as_str())) {
+        let sentence = format!("{} may not change topic settings", context.caller.principal);
+        return refuse(ErrorCode::TopicAuthorizationFailed, sentence);
+    }
+    if topic.name.is_internal() {
+        return refuse(ErrorCode::InvalidTopicException, format!("\"{}\" is the broker's own", topic.name));
+    }
+    if validate_only {
+        return Ok(());
+    }
+    context.core.set_topic_settings(&topic.name, overrides)
+}
+
+/// Gives one broker, or all, these settings, or only checks whether it could.
+pub fn keep_broker_settings(
+    context: Context<'_>,
+    scope: DynamicScope,
+    settings: &DynamicSettings,
+    validate_only: bool,
+) -> Result<(), TopicError> {
+    let refuse = |code, sentence: String| TopicError::Refused { code, sentence };
+    if !authorize(context.caller, Operation::AlterConfigs, caller::Resource::Cluster) {
+        let sentence = format!("{} may not change broker settings", context.caller.principal);
+        return Err(refuse(ErrorCode::ClusterAuthorizationFailed, sentence));
+    }
+    // Settings must also agree with each other.
+    let checked = context.core.config().with_dynamic(settings.clone());
+    checked.map_err(|error| refuse(error.code(), error.sentence()))?;
+    if validate_only {
+        return Ok(());
+    }
+    let own = (scope == DynamicScope::Broker).then_some(context.core.broker_id().0);
+    context.core.set_broker_settings(own, settings.as_map(scope).clone())
 }

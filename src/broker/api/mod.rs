@@ -1,5 +1,6 @@
 //! One handler file per API, the table of what is served, and the way from a frame to its handler.
 
+mod alter_configs;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
@@ -7,11 +8,17 @@ mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_topic_partitions;
+mod elect_leaders;
 mod fetch;
 mod find_coordinator;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod list_config_resources;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_fetch;
@@ -30,7 +37,7 @@ use crate::base::{ErrorCode, LeaderEpoch, Now};
 use crate::protocol::kafka::{ApiKey, DecodeError, Decoder, Message, Request, RequestHeader, response_frame};
 
 /// What this broker serves. An API that is not done is not here, and so not advertised.
-const SERVED: [ApiKey; 17] = [
+const SERVED: [ApiKey; 24] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -48,6 +55,13 @@ const SERVED: [ApiKey; 17] = [
     ApiKey::CreatePartitions,
     ApiKey::IncrementalAlterConfigs,
     ApiKey::DescribeCluster,
+    ApiKey::AlterConfigs,
+    ApiKey::DescribeLogDirs,
+    ApiKey::DescribeProducers,
+    ApiKey::DescribeTopicPartitions,
+    ApiKey::ElectLeaders,
+    ApiKey::ListConfigResources,
+    ApiKey::ListPartitionReassignments,
 ];
 
 /// The versions of an API that are served.
@@ -144,6 +158,13 @@ fn dispatch(context: Context<'_>, input: &mut Decoder) -> Result<Answer, DecodeE
         ApiKey::CreatePartitions => now(context, input, create_partitions::handle),
         ApiKey::IncrementalAlterConfigs => now(context, input, incremental_alter_configs::handle),
         ApiKey::DescribeCluster => now(context, input, describe_cluster::handle),
+        ApiKey::AlterConfigs => now(context, input, alter_configs::handle),
+        ApiKey::DescribeLogDirs => now(context, input, describe_log_dirs::handle),
+        ApiKey::DescribeProducers => now(context, input, describe_producers::handle),
+        ApiKey::DescribeTopicPartitions => now(context, input, describe_topic_partitions::handle),
+        ApiKey::ElectLeaders => now(context, input, elect_leaders::handle),
+        ApiKey::ListConfigResources => now(context, input, list_config_resources::handle),
+        ApiKey::ListPartitionReassignments => now(context, input, list_partition_reassignments::handle),
         other => Ok(Answer::Close(format!("{other} is not served"))),
     }
 }

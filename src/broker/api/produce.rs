@@ -174,7 +174,13 @@ fn acknowledge(
 ) -> Answer {
     let flusher = context.core.flusher();
     if request.acks == ACKS_ALL {
-        made.retain(|made| !settle(&mut response, made));
+        made.retain(|made| {
+            let settled = settle(&mut response, made);
+            if settled && made.partition.flush_is_due() {
+                flusher.soon(&made.partition);
+            }
+            !settled
+        });
         if made.is_empty() {
             return context.envelope.reply(&response);
         }
@@ -192,7 +198,7 @@ fn acknowledge(
         }));
     }
     for made in &made {
-        if made.partition.settings().fsync() {
+        if made.partition.flush_is_due() {
             flusher.soon(&made.partition);
         }
     }

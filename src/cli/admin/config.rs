@@ -1,5 +1,7 @@
 //! get-config and set-config.
 
+use std::time::{Duration, Instant};
+
 use clap::Args;
 use serde::Serialize;
 
@@ -11,6 +13,9 @@ use crate::cli::failure::Failure;
 use crate::cli::help;
 use crate::cli::output::{self, Column, Report};
 use crate::client::admin::{Admin, Change, ConfigEntry, ConfigOwner, Refused};
+
+/// How long a change may take to be heard of everywhere; a value that a broker writes otherwise is shown after that.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 /// Show the settings of a topic or a broker
 ///
@@ -130,9 +135,35 @@ impl Set {
         if let Err(refusal) = admin.change_config(&self.owner, &changes)? {
             return Err(self.told(&mut admin, &refusal)?);
         }
-        let changed = |name: &str| self.settings.iter().any(|s| s.key == name) || self.unset.iter().any(|u| u == name);
-        let entries = read(&mut admin, &self.owner)?.into_iter().filter(|entry| changed(&entry.name));
-        output::print(online.output.format(), &Settings { settings: entries.map(Setting::from).collect() })
+        let entries = self.read_back(&mut admin)?;
+        output::print(online.output.format(), &Settings { settings: entries.into_iter().map(Setting::from).collect() })
+    }
+
+    /// The changed settings as they are now. Kafka's brokers hear of a change a moment after it was made.
+    fn read_back(&self, admin: &mut Admin) -> Result<Vec<ConfigEntry>, Failure> {
+        let deadline = Instant::now() + HEARD_WITHIN;
+        loop {
+            let mut entries = read(admin, &self.owner)?;
+            entries.retain(|entry| self.is_asked(&entry.name));
+            if entries.iter().all(|entry| self.is_done(entry)) || Instant::now() >= deadline {
+                return Ok(entries);
+            }
+            std::thread::sleep(HEARD_WITHIN / 20);
+        }
+    }
+
+    fn is_asked(&self, name: &str) -> bool {
+        self.settings.iter().any(|s| s.key == name) || self.unset.iter().any(|key| key == name)
+    }
+
+    fn is_done(&self, entry: &ConfigEntry) -> bool {
+        match self.settings.iter().rfind(|s| s.key == entry.name) {
+            Some(set) => entry.value.as_ref() == Some(&set.value) || entry.is_secret,
+            None => !matches!(
+                (&self.owner, entry.origin),
+                (ConfigOwner::Topic(_), "topic") | (ConfigOwner::Broker(_), "broker")
+            ),
+        }
     }
 
     /// Why a change was refused; a name that nobody knows gets the nearest known one.

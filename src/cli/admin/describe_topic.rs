@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde::Serialize;
 
-use super::outcome::{Outcome, keep_topics};
+use super::outcome::{Outcome, keep_topics, once};
 use super::topics::{TopicRow, shown};
 use super::{Online, connect};
 use crate::base::{TopicName, TopicPartition};
@@ -91,8 +91,9 @@ impl Describe {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
         let mut admin = connect(online)?;
         let mut outcome = Outcome::new(session.program);
-        let answers = admin.topics(&self.names)?;
-        let found = keep_topics(&mut admin, &mut outcome, "describe", &self.names, answers);
+        let names = once(&self.names);
+        let answers = admin.topics(&names)?;
+        let found = keep_topics(&mut admin, &mut outcome, "describe", &names, answers);
         let mut described = Described { topics: Vec::new() };
         for (_, topic) in &found {
             described.topics.push(describe(&mut admin, topic)?);

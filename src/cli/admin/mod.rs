@@ -23,8 +23,8 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Sub
 use super::args::{ClientArgs, OutputArgs, VerbosityArgs};
 use super::failure::Failure;
 use super::help::{self, Entry};
-use super::interrupts::FirstSignal;
 use super::logger::LogStyle;
+use super::run::FirstSignal;
 use super::run::{Program, Session};
 use super::settings;
 use crate::client;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::confirm::Confirm;
-use super::outcome::{Outcome, keep_topics, refused, refused_topic};
+use super::outcome::{Outcome, keep_topics, once, refused, refused_topic};
 use super::topics::shown;
 use super::{Online, connect};
 use crate::base::{ErrorCode, Offset, OffsetSpec, TopicName, TopicPartition};
@@ -153,8 +153,9 @@ impl List {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
         let mut admin = connect(online)?;
         let mut outcome = Outcome::new(session.program);
-        let answers = admin.topics(&self.topics)?;
-        let topics = keep_topics(&mut admin, &mut outcome, "list the offsets of", &self.topics, answers);
+        let names = once(&self.topics);
+        let answers = admin.topics(&names)?;
+        let topics = keep_topics(&mut admin, &mut outcome, "list the offsets of", &names, answers);
         let places: Vec<TopicPartition> = topics
             .into_iter()
             .flat_map(|(name, topic)| topic.partitions.into_iter().map(move |p| (name.clone(), p.id)))

@@ -1,5 +1,7 @@
 //! How a command over several items ends: what failed is told item by item, and counted.
 
+use std::collections::HashSet;
+
 use crate::base::{ErrorCode, TopicName, nearest};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::stderr;
@@ -44,6 +46,12 @@ pub(super) fn refused_topic(admin: &mut Admin, action: &str, topic: &TopicName, 
     // The hint is a courtesy; a broker that does not answer now costs no more than that.
     let topics = admin.all_topics().unwrap_or_default();
     failure.with_nearest(nearest(topic.as_str(), topics.iter().map(|t| t.name.as_str())))
+}
+
+/// Each name once, in the order given: naming a thing twice asks for it once.
+pub(super) fn once(names: &[TopicName]) -> Vec<TopicName> {
+    let mut seen = HashSet::new();
+    names.iter().filter(|name| seen.insert(*name)).cloned().collect()
 }
 
 /// Pairs each name with its answer, telling the refused ones.

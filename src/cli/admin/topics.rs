@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::confirm::Confirm;
-use super::outcome::{Outcome, keep_topics, refused, refused_topic};
+use super::outcome::{Outcome, keep_topics, once, refused, refused_topic};
 use super::{Online, connect};
 use crate::base::{ErrorCode, TopicName};
 use crate::cli::args::KeyValue;
@@ -192,12 +192,13 @@ impl Delete {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
         self.confirm.check("delete-topic")?;
         let mut admin = connect(online)?;
-        let names: Vec<String> = self.names.iter().map(TopicName::to_string).collect();
+        let names = once(&self.names);
         let what = if names.len() == 1 { "topic" } else { "topics" };
-        self.confirm.ask(&format!("Delete {what} {} and all records?", names.join(", ")))?;
-        let answers = admin.delete_topics(&self.names)?;
+        let shown: Vec<&str> = names.iter().map(TopicName::as_str).collect();
+        self.confirm.ask(&format!("Delete {what} {} and all records?", shown.join(", ")))?;
+        let answers = admin.delete_topics(&names)?;
         let mut outcome = Outcome::new(session.program);
-        let deleted = keep_topics(&mut admin, &mut outcome, "delete", &self.names, answers);
+        let deleted = keep_topics(&mut admin, &mut outcome, "delete", &names, answers);
         let deleted = Deleted { deleted: deleted.into_iter().map(|(name, ())| name).collect() };
         print_some(online.output.format(), &deleted, deleted.deleted.is_empty())?;
         outcome.end()

@@ -75,7 +75,7 @@ impl Wait {
         let (group, allowed) = (self.group.as_deref().unwrap_or_default(), self.lag.unwrap_or_default());
         match lag(admin, group)? {
             None => Ok((false, format!("group \"{group}\" has committed nothing"))),
-            Some(lag) => Ok((lag <= allowed, format!("group \"{group}\" is {lag} records behind"))),
+            Some(lag) => Ok((lag <= allowed, format!("group \"{group}\" is {} behind", records_in_words(lag)))),
         }
     }
 }
@@ -107,6 +107,10 @@ fn lag(admin: &mut Admin, group: &str) -> Result<Option<u64>, Failure> {
     let places: Vec<TopicPartition> = committed.iter().map(|(place, _)| place.clone()).collect();
     let ends = offsets(admin, &places, AT_END)?;
     Ok(Some(committed.iter().zip(&ends).map(|((_, at), end)| distance(at.0, *end)).sum()))
+}
+
+fn records_in_words(count: u64) -> String {
+    if count == 1 { "1 record".to_owned() } else { format!("{count} records") }
 }
 
 fn distance(from: i64, to: i64) -> u64 {

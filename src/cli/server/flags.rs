@@ -149,23 +149,23 @@ impl NewTopic {
 }
 
 impl Flags {
-    /// The settings that the flags stand for, each with the flag's name. `-X` comes last: of two flags that say
-    /// something of the same setting, the one that names it counts.
-    pub(super) fn settings(&self) -> Vec<(&'static str, String, String)> {
+    /// The settings that the flags stand for. `-X` comes last: of two flags that say something of the same setting,
+    /// the one that names it counts.
+    pub(super) fn settings(&self) -> Vec<(String, String)> {
         let mut settings = Vec::new();
-        let mut put = |flag, key: &str, value| settings.push((flag, key.to_owned(), value));
+        let mut put = |key: &str, value| settings.push((key.to_owned(), value));
         if let Some(dir) = &self.data_dir {
-            put("--data-dir", "log.dirs", dir.to_string_lossy().into_owned());
+            put("log.dirs", dir.to_string_lossy().into_owned());
         }
         let joined = |ends: &[Endpoint]| ends.iter().map(Endpoint::setting).collect::<Vec<_>>().join(",");
         if !self.listen.is_empty() {
-            put("--listen", "listeners", joined(&self.listen));
+            put("listeners", joined(&self.listen));
         }
         if !self.advertise.is_empty() {
-            put("--advertise", "advertised.listeners", joined(&self.advertise));
+            put("advertised.listeners", joined(&self.advertise));
         }
         for set in &self.set {
-            put("-X", &set.key, set.value.clone());
+            put(&set.key, set.value.clone());
         }
         settings
     }
@@ -189,14 +189,14 @@ mod tests {
             "--advertise=INNER=kafka:9093",
             "-Xnum.partitions=3",
         ]);
-        let settings: Vec<String> = flags.settings().into_iter().map(|(f, k, v)| format!("{f} {k}={v}")).collect();
+        let settings: Vec<String> = flags.settings().into_iter().map(|(k, v)| format!("{k}={v}")).collect();
         assert_eq!(
             settings,
             [
-                "--data-dir log.dirs=/d",
-                "--listen listeners=PLAINTEXT://0.0.0.0:9092,INNER://[::1]:0",
-                "--advertise advertised.listeners=INNER://kafka:9093",
-                "-X num.partitions=3",
+                "log.dirs=/d",
+                "listeners=PLAINTEXT://0.0.0.0:9092,INNER://[::1]:0",
+                "advertised.listeners=INNER://kafka:9093",
+                "num.partitions=3",
             ]
         );
         assert!(super::Flags::try_parse_from(["rafka-server"]).expect("valid").settings().is_empty());

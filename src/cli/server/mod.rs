@@ -12,9 +12,9 @@ use serde::Serialize;
 use self::flags::{Flags, NewTopic};
 use super::failure::Failure;
 use super::help::{self, Entry};
-use super::interrupts::FirstSignal;
 use super::logger::LogStyle;
 use super::output::{self, Column, OutputFormat, Report};
+use super::run::FirstSignal;
 use super::run::{Program, Session};
 use super::settings;
 use crate::broker::{self, Event};
@@ -55,8 +55,8 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
 fn given(flags: &Flags) -> Result<Settings, Failure> {
     let mut given = Settings::broker();
     settings::load_file(&mut given, flags.config.as_deref())?;
-    for (flag, key, value) in flags.settings() {
-        given.set(&key, &value, Origin::Flag).map_err(|e| settings::refused(&format!("{flag}: "), &e))?;
+    for (key, value) in flags.settings() {
+        given.set(&key, &value, Origin::Flag)?;
     }
     Ok(given)
 }

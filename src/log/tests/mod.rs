@@ -1,4 +1,11 @@
 //! The partition log's stories, one file each.
 
 mod basics;
+mod damage;
+mod failures;
 mod model;
+mod producers;
+mod reads;
+mod recovery;
+mod retention;
+mod segments;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::base::{Now, Offset};
+use crate::log::bounds::PROBE_INTERVAL_MS;
 use crate::log::inspect::check_partition;
-use crate::log::memory_disk::MemoryDisk;
+use crate::log::memory_disk::{Fault, MemoryDisk, Operation};
 use crate::log::testing::*;
 use crate::log::{Disk, FlushPolicy, LogSettings, OpenAs, PartitionLog, ReadError};
 use crate::record::BatchView;
@@ -30,6 +31,13 @@ enum Step {
         upper: usize,
     },
     Flush,
+    /// The fsync of the data fails.
+    FlushFails,
+    /// So many bytes are written before the disk is full; perhaps it can't even take them back.
+    AppendFails {
+        written: usize,
+        sticks: bool,
+    },
     Checkpoint,
     Trim {
         upto: usize,
@@ -55,6 +63,8 @@ fn some_step() -> impl Strategy<Value = Step> {
             .prop_map(|(from, max_bytes, upper, at_least_one)| Step::Read { from, max_bytes, upper, at_least_one }),
         4 => (-10..600i64, any::<usize>()).prop_map(|(ms, upper)| Step::FindTime { ms, upper }),
         3 => Just(Step::Flush),
+        1 => Just(Step::FlushFails),
+        1 => (0..300usize, any::<bool>()).prop_map(|(written, sticks)| Step::AppendFails { written, sticks }),
         2 => Just(Step::Checkpoint),
         1 => any::<usize>().prop_map(|upto| Step::Trim { upto }),
         1 => (-1..6000i64, -1..200i64).prop_map(|(keep_bytes, keep_ms)| Step::Retain { keep_bytes, keep_ms }),
@@ -82,6 +92,10 @@ struct World {
     log_start: i64,
     now_ms: i64,
     recovery_point: Offset,
+    /// An fsync failed under `os`: some data is not safe, and the log knows.
+    poisoned: bool,
+    /// Batches that were taken back after a failed fsync.
+    ghosts: Vec<Kept>,
 }
 
 impl World {
@@ -99,6 +113,8 @@ impl World {
             log_start: 0,
             now_ms: 0,
             recovery_point: Offset(0),
+            poisoned: false,
+            ghosts: Vec::new(),
         };
         world.reopen(false);
         world
@@ -117,6 +133,7 @@ impl World {
     }
 
     fn reopen(&mut self, clean: bool) {
+        self.poisoned = false;
         let mut start = if clean { OpenAs::clean() } else { OpenAs::unclean() };
         start.log_start = Offset(self.log_start);
         start.recovery_point = self.recovery_point;
@@ -140,15 +157,23 @@ impl World {
             Step::Checkpoint => {
                 self.log().checkpoint().expect("written");
                 self.recovery_point = self.log().recovery_point();
-                assert_eq!(self.recovery_point, Offset(self.end()));
-                assert!(!self.log().wants_checkpoint());
+                if !self.poisoned {
+                    assert_eq!(self.recovery_point, Offset(self.end()));
+                    assert!(!self.log().wants_checkpoint());
+                }
             }
+            Step::FlushFails => self.flush_fails(),
+            Step::AppendFails { written, sticks } => self.append_fails(written, sticks),
             Step::Trim { upto } => self.trim(upto),
             Step::Retain { keep_bytes, keep_ms } => self.retain(keep_bytes, keep_ms),
             Step::CleanStop => {
                 self.log().close().expect("closed");
                 self.recovery_point = self.log().recovery_point();
                 self.log = None;
+                if self.poisoned {
+                    self.reopen(false);
+                    return;
+                }
                 let checked = check_partition(&self.disk, &self.place.dir, false, |_| {}).expect("readable");
                 assert_eq!(checked.problems, []);
                 self.reopen(true);
@@ -178,6 +203,45 @@ impl World {
         let header = BatchView::parse(&bytes).expect("built").header;
         let times = (0..records as i64).map(|n| header.base_timestamp + n).collect();
         self.batches.push(Kept { base, next: base + records as i64, times, bytes: stored });
+    }
+
+    fn append_fails(&mut self, written: usize, sticks: bool) {
+        // A batch that was written whole and can't be taken back may be found by the next start.
+        let written = if sticks { written.min(60) } else { written };
+        self.disk.watch(move |operation, _| {
+            let fails = operation == Operation::Write || (sticks && operation == Operation::SetLen);
+            fails.then(|| Fault { error: std::io::ErrorKind::StorageFull.into(), written })
+        });
+        let bytes = batch(1, 20, self.now_ms);
+        assert!(append(self.log(), &bytes, self.now_ms).is_err());
+        self.disk.unwatch();
+        self.now_ms += PROBE_INTERVAL_MS;
+    }
+
+    fn flush_fails(&mut self) {
+        self.disk.watch(|operation, path| {
+            let fails = operation == Operation::SyncData && path.extension().is_some_and(|of| of == "log");
+            fails.then(|| std::io::ErrorKind::Other.into())
+        });
+        let (cuts, flushed, dirty) = (self.log().cuts(), self.log().flushed_end(), self.log().unflushed_bytes());
+        let failed = self.log().flush().is_err();
+        self.disk.unwatch();
+        self.now_ms += PROBE_INTERVAL_MS;
+        if !failed {
+            return;
+        }
+        if self.settings.flush_policy == FlushPolicy::Os {
+            assert_eq!(self.log().cuts(), cuts);
+            self.poisoned = true;
+        } else if dirty > 0 {
+            assert_eq!(self.log().cuts(), cuts + 1);
+            assert_eq!(self.log().log_end(), flushed);
+            self.ghosts.extend(self.batches.iter().filter(|kept| kept.next > flushed.0).cloned());
+            self.batches.retain(|kept| kept.next <= flushed.0);
+            if self.batches.is_empty() {
+                self.log_start = flushed.0;
+            }
+        }
     }
 
     fn read(&self, from: usize, max_bytes: usize, upper: usize, at_least_one: bool) {
@@ -287,10 +351,17 @@ impl World {
         self.reopen(false);
         let end = self.log().log_end().0;
         assert!(flushed <= end, "flushed to {flushed}, found {end}");
-        let whole =
-            self.batches.iter().any(|kept| kept.next == end) || end == self.log_start || self.batches.is_empty();
-        assert!(whole, "the log ends between two batches");
-        self.batches.retain(|kept| kept.next <= end);
+        let (log_start, batches) = (self.log().log_start(), std::mem::take(&mut self.batches));
+        let (headers, mut bytes) = read_from(self.log(), log_start, 1000).expect("readable");
+        for header in headers {
+            let rest = bytes.split_off(header.total_bytes());
+            // What an fsync failed on was taken back, but may come back; what was flushed since may not give way.
+            let ghosts = self.ghosts.iter().filter(|ghost| ghost.base >= flushed);
+            let known = batches.iter().chain(ghosts).find(|kept| kept.bytes == bytes).cloned();
+            self.batches.push(known.expect("a batch that was sent, as it was sent"));
+            bytes = rest;
+        }
+        self.ghosts.clear();
         if self.batches.is_empty() {
             self.log_start = end;
         }

@@ -1,0 +1,104 @@
+//! Letting go of old segments, and readers who still hold them.
+
+use std::sync::Arc;
+
+use crate::base::Offset;
+use crate::log::memory_disk::MemoryDisk;
+use crate::log::testing::*;
+use crate::log::{LogSettings, OpenAs, PartitionLog, ReadError};
+
+/// Segments of four batches with one record each, one every ten milliseconds.
+fn filled(place: &Place, count: i64) -> (PartitionLog, u64, LogSettings) {
+    let one = batch(1, 100, 0).len() as u64;
+    let settings =
+        LogSettings { segment_bytes: 4 * one, retention_ms: -1, retention_bytes: -1, ..LogSettings::default() };
+    let (log, _) = place.open(&settings, OpenAs::unclean());
+    for n in 0..count {
+        append(&log, &batch(1, 100, n * 10), n * 10).expect("appended");
+    }
+    log.flush().expect("flushed");
+    (log, one, settings)
+}
+
+#[test]
+fn what_is_too_old_goes_by_whole_segments_and_the_active_one_is_rolled() {
+    let place = Place::on(Arc::new(MemoryDisk::new()));
+    let (log, _, settings) = filled(&place, 10);
+    log.set_settings(LogSettings { retention_ms: 1000, ..settings.clone() });
+    let end = Offset(10);
+    // The first segment's newest record is of 30 ms.
+    assert_eq!(log.retain(at(1030), end).expect("looked").removed_segments, 0);
+    let retained = log.retain(at(1031), end).expect("removed");
+    assert_eq!((retained.removed_segments, retained.log_start), (1, Offset(4)));
+    assert!(matches!(log.read(Offset(3), 100, end, true), Err(ReadError::OutOfRange { .. })));
+    // Everything is too old: what is left is an empty log that keeps its end.
+    let retained = log.retain(at(5000), end).expect("removed");
+    assert_eq!((retained.removed_segments, retained.log_start, log.log_end()), (2, end, end));
+    assert_eq!((log.segment_count(), log.size_bytes()), (1, 0));
+    assert_eq!(log.retain(at(9000), end).expect("looked").removed_segments, 0);
+    drop(log);
+    let (log, _) = place.open(&settings, OpenAs::unclean());
+    assert_eq!((log.log_start(), log.log_end()), (end, end));
+    assert_eq!(append(&log, &batch(1, 1, 0), 0).expect("appended").base_offset, end);
+}
+
+#[test]
+fn what_is_too_much_goes_from_the_front() {
+    let place = Place::on(Arc::new(MemoryDisk::new()));
+    let (log, one, settings) = filled(&place, 10);
+    for (keep, removed) in [(10, 0), (7, 0), (6, 1), (2, 1)] {
+        log.set_settings(LogSettings { retention_bytes: (keep * one) as i64, ..settings.clone() });
+        assert_eq!(log.retain(at(0), Offset(10)).expect("looked").removed_segments, removed, "keeping {keep}");
+    }
+    assert_eq!(log.log_start(), Offset(8));
+    assert_eq!(spans(&read_from(&log, Offset(8), 100).expect("readable").0), [(8, 8), (9, 9)]);
+}
+
+#[test]
+fn nothing_above_the_high_watermark_goes_and_nothing_without_the_delete_policy() {
+    let place = Place::on(Arc::new(MemoryDisk::new()));
+    let (log, _, settings) = filled(&place, 10);
+    let all_due = LogSettings { retention_ms: 0, retention_bytes: 0, ..settings };
+    log.set_settings(LogSettings { cleanup_delete: false, ..all_due.clone() });
+    assert_eq!(log.retain(at(5000), Offset(10)).expect("looked").removed_segments, 0);
+    log.set_settings(all_due);
+    assert_eq!(log.retain(at(5000), Offset(3)).expect("looked").removed_segments, 0);
+    assert_eq!(log.retain(at(5000), Offset(7)).expect("looked").log_start, Offset(4));
+    assert_eq!(log.retain(at(5000), Offset(9)).expect("looked").log_start, Offset(8));
+}
+
+#[test]
+fn a_trim_moves_the_start_and_a_reader_keeps_what_it_holds() {
+    for place in [Place::on(Arc::new(MemoryDisk::new())), Place::real()] {
+        let (log, one, settings) = filled(&place, 10);
+        let held = log.read(Offset(1), 100_000, Offset(10), true).expect("readable").expect("there");
+        let trimmed = log.trim(Offset(6)).expect("trimmed");
+        assert_eq!((trimmed.removed_segments, trimmed.removed_bytes, trimmed.log_start), (1, 4 * one, Offset(6)));
+        assert_eq!(held.bytes().expect("still readable").len() as u64, 3 * one);
+        assert!(matches!(log.read(Offset(5), 100, Offset(10), true), Err(ReadError::OutOfRange { .. })));
+        assert_eq!(log.find_time(START_MS, Offset(10)).expect("readable").expect("there").offset, Offset(6));
+        // Further than the end is the end; backwards is nothing.
+        assert_eq!(log.trim(Offset(99)).expect("trimmed").log_start, Offset(10));
+        assert_eq!(log.trim(Offset(2)).expect("trimmed").log_start, Offset(10));
+        assert_eq!(log.read(Offset(10), 100, Offset(10), true).expect("the end").map(|slice| slice.len), None);
+        log.close().expect("closed");
+        drop(log);
+        // A start knows it even if the broker forgot.
+        let (log, _) = place.open(&settings, OpenAs::clean());
+        assert_eq!((log.log_start(), log.log_end()), (Offset(10), Offset(10)));
+    }
+}
+
+#[test]
+fn a_log_trimmed_further_than_what_a_crash_left_goes_on_there() {
+    let disk = MemoryDisk::new();
+    let place = Place::on(Arc::new(disk.clone()));
+    let (log, _, settings) = filled(&place, 3);
+    append(&log, &batch(1, 100, 0), 0).expect("appended, not flushed");
+    drop(log);
+    disk.crash();
+    let (log, report) = place.open(&settings, OpenAs { log_start: Offset(4), ..OpenAs::unclean() });
+    assert_eq!((log.log_start(), log.log_end()), (Offset(4), Offset(4)), "{report:?}");
+    assert_eq!(append(&log, &batch(1, 1, 0), 0).expect("appended").base_offset, Offset(4));
+    assert_eq!(spans(&read_from(&log, Offset(4), 100).expect("readable").0), [(4, 4)]);
+}
