@@ -84,7 +84,9 @@ fn round_robin_is_even_and_keys_go_where_java_puts_them() {
     let lines: String = (0..1000).map(|i| format!("{}:{i}\n", ["", "N101", "N102", "N103"][i % 4])).collect();
     produce(&server, &["--partitioner", "round-robin", "-K", ":", "R"], &lines).ok();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    consume_text(&server, &["--format", "%p\\n", "R"]).lines().for_each(|p| *counts.entry(p.to_owned()).or_default() += 1);
+    consume_text(&server, &["--format", "%p\\n", "R"])
+        .lines()
+        .for_each(|p| *counts.entry(p.to_owned()).or_default() += 1);
     assert_eq!(counts.len(), 6);
     assert!(counts.values().all(|count| (166..=167).contains(count)), "{counts:?}");
 
