@@ -9,6 +9,8 @@ mod chunk;
 mod fetch;
 mod group;
 mod places;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
