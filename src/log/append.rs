@@ -16,7 +16,6 @@ use super::producers::Marker;
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, TimestampType};
 use super::state_file::LogState;
-use super::txn_index::AbortedTxn;
 use crate::base::limits::WRITE_PIECE_BYTES;
 use crate::base::{LeaderEpoch, Now, Offset};
 use crate::record::{BatchHeader, BatchView, ControlKind, HEADER_BYTES, ValidBatch, attributes};
@@ -31,6 +30,8 @@ pub struct Appended {
     pub log_start: Offset,
     /// It was in the log already; nothing was written.
     pub duplicate: bool,
+    /// [`PartitionLog::cuts`] when it was appended; see [`PartitionLog::survived`].
+    pub cuts: u64,
 }
 
 /// Base offset, length, leader epoch: what the broker assigns lies in these bytes, and none of it in the CRC.
@@ -56,15 +57,26 @@ impl PartitionLog {
                 log_append_time: repeated.timestamp,
                 log_start: self.log_start(),
                 duplicate: true,
+                cuts: self.cuts(),
             });
         }
         let stored = stored_header(batch, writer, epoch, now)?;
         self.heal(writer, now)?;
         let segment = self.segment_for(writer, &stored, now).map_err(|error| self.failed(writer, error))?;
+        let aborted = marker.as_ref().and_then(|marker| writer.producers.aborts(&stored, marker));
+        if let Some(aborted) = &aborted {
+            // Before the marker itself: it counts only with it, and a marker must not be there without it.
+            let indexed = segment.write_abort(aborted);
+            let doing = LogError::io("write", self.files.path(segment.base, names::Kind::TxnIndex));
+            indexed.map_err(|error| self.failed(writer, doing(error)))?;
+        }
         let position = segment.bytes();
         self.write(writer, &segment, position, batch, &stored)?;
         segment.note(&stored, position);
-        self.enter(writer, &segment, &stored, marker.as_ref(), now);
+        if let Some(aborted) = &aborted {
+            segment.count_abort(aborted);
+        }
+        self.enter(writer, &stored, marker.as_ref(), now);
         let mut shown = self.shown.write();
         shown.end = Mark {
             offset: writer.next_offset,
@@ -79,32 +91,19 @@ impl PartitionLog {
             log_append_time: if stored.has_log_append_time() { stored.max_timestamp } else { -1 },
             log_start: shown.log_start,
             duplicate: false,
+            cuts: self.cuts(),
         })
     }
 
     /// The batch is in the file: everything that is kept beside it learns of it.
-    fn enter(&self, writer: &mut Writer, segment: &Segment, stored: &BatchHeader, marker: Option<&Marker>, now: Now) {
+    fn enter(&self, writer: &mut Writer, stored: &BatchHeader, marker: Option<&Marker>, now: Now) {
         writer.next_offset = stored.next_offset();
         writer.epochs_unsaved |= writer.epochs.assign(stored.leader_epoch, stored.base_offset);
-        if !stored.has_producer_id() {
-            return;
-        }
-        if stored.is_transactional() {
-            self.undecided.store(true, Ordering::Release);
-        }
-        let Some(ended) = writer.producers.record(stored, marker, now.wall_ms).filter(|ended| ended.aborted) else {
-            return;
-        };
-        let aborted = AbortedTxn {
-            producer_id: stored.producer_id,
-            first_offset: ended.first,
-            last_offset: ended.marker,
-            last_stable_offset: ended.stable,
-        };
-        if let Err(error) = segment.note_abort(&aborted) {
-            // The batch is in the log, its marker holds. Readers of committed data would miss the abort until the
-            // index is whole again, which the next start sees to, as the index is shorter than it should be.
-            ::log::error!("{}: an aborted transaction could not be indexed: {error}", segment.log_path().display());
+        if stored.has_producer_id() {
+            if stored.is_transactional() {
+                self.undecided.store(true, Ordering::Release);
+            }
+            writer.producers.record(stored, marker, now.wall_ms);
         }
     }
 
@@ -118,7 +117,9 @@ impl PartitionLog {
     ) -> Result<(), AppendError> {
         let head = stored.encode();
         // Under LogAppendTime the timestamp, an attribute and the CRC change as well: all the header.
-        let patched = if stored.crc == batch.header.crc { PATCHED_BYTES } else { HEADER_BYTES };
+        let assigned = (stored.base_offset, stored.leader_epoch);
+        let as_sent = BatchHeader { base_offset: assigned.0, leader_epoch: assigned.1, ..batch.header } == *stored;
+        let patched = if as_sent { PATCHED_BYTES } else { HEADER_BYTES };
         let written = segment
             .hold_for_writing()
             .and_then(|file| write_in_pieces(&*file, position, &head[..patched], &batch.bytes[patched..]));

@@ -21,6 +21,9 @@ pub const HOLES_REMEMBERED: usize = 256;
 /// After a failed write or fsync the disk is tried again at most this often.
 pub const PROBE_INTERVAL_MS: i64 = 500;
 
+/// Cuts after a failed fsync that are remembered one by one, for appends that still wait.
+pub const CUTS_REMEMBERED: usize = 16;
+
 /// What the probe writes.
 pub const PROBE_BYTES: usize = 4096;
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::bounds::FLUSH_SINGLY_MAX;
+use super::bounds::{CUTS_REMEMBERED, FLUSH_SINGLY_MAX};
 use super::disk::{Disk, DiskFile};
 use super::error::LogError;
 use super::partition::{Mark, PartitionLog, Writer};
@@ -90,6 +90,13 @@ impl PartitionLog {
         writer.sealed.retain(|sealed| sealed.next_offset <= mark.offset);
         walk::rewind(&self.files, writer, &kept, mark, gaps);
         writer.must_roll = true;
+        // A transaction may be open again that had ended.
+        self.undecided.store(true, Ordering::Release);
+        let mut history = self.cut_history.lock();
+        if history.len() == CUTS_REMEMBERED {
+            history.pop_front();
+        }
+        history.push_back((self.cuts() + 1, mark.offset));
         self.cuts.fetch_add(1, Ordering::Release);
     }
 }

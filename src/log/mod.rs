@@ -14,6 +14,7 @@
 
 mod append;
 pub mod bounds;
+mod check;
 mod checkpoint;
 pub mod disk;
 mod entry_file;

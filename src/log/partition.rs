@@ -37,6 +37,8 @@ pub struct PartitionLog {
     pub(super) flushing: Mutex<bool>,
     pub(super) flush_ended: Condvar,
     pub(super) cuts: AtomicU64,
+    /// Which cut left how much, the newest last.
+    pub(super) cut_history: Mutex<VecDeque<(u64, Offset)>>,
     /// False only if no transaction is open, and none ended at or above the high watermark. Cleared and set under the
     /// writer's lock.
     pub(super) undecided: AtomicBool,
@@ -193,6 +195,7 @@ impl PartitionLog {
             flushing: Mutex::new(false),
             flush_ended: Condvar::new(),
             cuts: AtomicU64::new(0),
+            cut_history: Mutex::default(),
             undecided: AtomicBool::new(true),
         };
         Ok((log, report))
@@ -232,6 +235,18 @@ impl PartitionLog {
     /// this change must look again.
     pub fn cuts(&self) -> u64 {
         self.cuts.load(Ordering::Acquire)
+    }
+
+    /// Whether the record at `offset`, appended when there had been `cuts` cuts ([`super::Appended::cuts`]), is still
+    /// the one there. Once it was flushed it stays so.
+    pub fn survived(&self, offset: Offset, cuts: u64) -> bool {
+        if self.cuts() == cuts {
+            return true;
+        }
+        let history = self.cut_history.lock();
+        // Cuts that are forgotten may have taken it.
+        history.front().is_some_and(|(oldest, _)| *oldest <= cuts + 1)
+            && history.iter().all(|(cut, end)| *cut <= cuts || offset < *end)
     }
 
     /// Bytes of all segments.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::error::AppendError;
+use super::txn_index::AbortedTxn;
 use crate::base::Offset;
 use crate::base::limits::PRODUCER_BATCHES_REMEMBERED;
 use crate::record::BatchHeader;
@@ -97,16 +98,6 @@ pub(super) struct Marker {
     pub coordinator_epoch: i32,
 }
 
-/// A transaction that a marker has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ended {
-    pub first: Offset,
-    pub marker: Offset,
-    pub aborted: bool,
-    /// Where the log became stable with it: before the oldest transaction still open, or behind the marker.
-    pub stable: Offset,
-}
-
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Producers {
     by_id: HashMap<i64, ProducerState>,
@@ -172,8 +163,20 @@ impl Producers {
         }
     }
 
+    /// The transaction that a marker aborts, its header as it will stand in the log.
+    pub fn aborts(&self, header: &BatchHeader, marker: &Marker) -> Option<AbortedTxn> {
+        let first = self.by_id.get(&header.producer_id)?.transaction_start.filter(|_| !marker.commits)?;
+        let next_open = self.open.keys().find(|open| **open != first).copied();
+        Some(AbortedTxn {
+            producer_id: header.producer_id,
+            first_offset: first,
+            last_offset: header.last_offset(),
+            last_stable_offset: next_open.unwrap_or(header.next_offset()),
+        })
+    }
+
     /// Enters a batch, its header as it stands in the log.
-    pub fn record(&mut self, header: &BatchHeader, marker: Option<&Marker>, now_ms: i64) -> Option<Ended> {
+    pub fn record(&mut self, header: &BatchHeader, marker: Option<&Marker>, now_ms: i64) {
         let state = self
             .by_id
             .entry(header.producer_id)
@@ -183,15 +186,14 @@ impl Producers {
         state.last_seen_ms = now_ms;
         if let Some(marker) = marker {
             state.coordinator_epoch = marker.coordinator_epoch;
-            let first = state.transaction_start.take()?;
-            let marker_offset = header.last_offset();
-            self.open.remove(&first);
-            self.ended.insert(first, marker_offset);
-            let stable = self.open.keys().next().copied().unwrap_or(marker_offset.plus(1));
-            return Some(Ended { first, marker: marker_offset, aborted: !marker.commits, stable });
+            if let Some(first) = state.transaction_start.take() {
+                self.open.remove(&first);
+                self.ended.insert(first, header.last_offset());
+            }
+            return;
         }
         if header.is_control() {
-            return None;
+            return;
         }
         if header.base_sequence >= 0 {
             state.push_batch(ProducerBatch {
@@ -205,7 +207,6 @@ impl Producers {
             state.transaction_start = Some(header.base_offset);
             self.open.insert(header.base_offset, header.producer_id);
         }
-        None
     }
 
     /// Forgets who was silent for too long; never one with an open transaction.
@@ -339,11 +340,18 @@ mod tests {
             producers.check(&header(0, 2, 1, 12), None),
             Err(AppendError::TransactionOpen { since: Offset(10), .. })
         ));
-        let ended = producers.record(&marker_header(12), Some(&abort), 0).expect("one was open");
-        assert_eq!(ended, Ended { first: Offset(10), marker: Offset(12), aborted: true, stable: Offset(13) });
+        let aborted = AbortedTxn {
+            producer_id: 7,
+            first_offset: Offset(10),
+            last_offset: Offset(12),
+            last_stable_offset: Offset(13),
+        };
+        assert_eq!(producers.aborts(&marker_header(12), &abort), Some(aborted));
+        producers.record(&marker_header(12), Some(&abort), 0);
         assert_eq!(producers.last_stable(Offset(12)), Offset(10), "the marker is not visible yet");
         assert_eq!(producers.last_stable(Offset(13)), Offset(13));
-        assert_eq!(producers.record(&marker_header(13), Some(&abort), 0), None, "nothing was open");
+        assert_eq!(producers.aborts(&marker_header(13), &abort), None, "nothing is open");
+        producers.record(&marker_header(13), Some(&abort), 0);
         let late = Marker { commits: true, coordinator_epoch: 4 };
         assert!(matches!(
             producers.check(&marker_header(14), Some(&late)),

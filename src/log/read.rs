@@ -13,7 +13,7 @@ use super::names::Kind;
 use super::partition::{PartitionLog, Shown};
 use super::seek::{Extent, Place, Run};
 use super::segment::Segment;
-use super::txn_index::{self, AbortedTxn};
+use super::txn_index::AbortedTxn;
 use super::verified::Hole;
 use crate::base::Offset;
 use crate::record::BatchHeader;
@@ -88,15 +88,17 @@ impl PartitionLog {
 
     /// The aborted transactions that a reader of `[from, upper)` must know of, in order of their markers.
     pub fn aborted_transactions(&self, from: Offset, upper: Offset) -> Result<Vec<AbortedTxn>, LogError> {
-        let segments: Vec<Arc<Segment>> = {
+        let sights: Vec<Sight> = {
             let shown = self.shown.read();
-            let first = shown.segment_of(from).unwrap_or(0);
-            shown.segments.iter().skip(first).cloned().collect()
+            let (first, count) = (shown.segment_of(from).unwrap_or(0), shown.segments.len());
+            (first..count).map(|n| Sight::of(Arc::clone(&shown.segments[n]), shown.extent(n), n + 1 == count)).collect()
         };
         let mut found = Vec::new();
-        for segment in segments {
-            let entries = txn_index::read(&self.files, segment.base)
-                .map_err(LogError::io("read", self.files.path(segment.base, Kind::TxnIndex)))?;
+        for Sight { segment, extent, .. } in sights {
+            let entries = match segment.make_ready(extent).and_then(|_| segment.aborted()) {
+                Err(_) if self.is_gone(&segment) => continue,
+                entries => entries.map_err(LogError::io("read", self.files.path(segment.base, Kind::TxnIndex)))?,
+            };
             for entry in entries {
                 if entry.last_offset >= from && entry.first_offset < upper {
                     found.push(entry);

@@ -1,4 +1,4 @@
-//! Looking at a sealed segment's indexes before they are first used.
+//! Looking at a segment's indexes before they are first used, and making them anew.
 //!
 //! After a clean stop a start reads none of them; the first reader of a segment checks its indexes once, against the
 //! state file written when it was sealed, or (for segments of another making) against the batches themselves, and has
@@ -6,13 +6,18 @@
 
 use std::io;
 
+use super::bounds::SCAN_WINDOW_BYTES;
 use super::files::Files;
 use super::indexes::{OffsetEntry, TimeEntry};
 use super::names::Kind;
-use super::scan::{Step, Verify};
+use super::producers::Producers;
+use super::scan::{Region, Scanner, Step, Verify};
 use super::seek::{Extent, Place};
-use super::segment::{Growth, Segment};
+use super::segment::{Growth, Segment, SegmentSummary};
 use super::state_file::LogState;
+use super::txn_index::{self, Tally};
+use super::verified::Hole;
+use super::walk::note_producer;
 use super::whole_file;
 use crate::base::Offset;
 
@@ -31,6 +36,39 @@ pub(super) fn read_state(files: &Files, offset: Offset) -> io::Result<Result<Log
 }
 
 impl Segment {
+    /// Takes sizes and indexes from a summary, for a segment that ends or goes on there. False if the index files
+    /// do not look like it; then they must be rebuilt.
+    pub fn resume(&self, summary: &SegmentSummary, exact: bool) -> io::Result<bool> {
+        self.set_growth(summary.growth);
+        self.set_bytes(summary.log_bytes);
+        if exact && !self.indexes_fit(summary)? {
+            return Ok(false);
+        }
+        let adopted = self
+            .index
+            .adopt(summary.index_entries as usize)
+            .and_then(|()| self.time_index.adopt(summary.time_entries as usize));
+        match adopted {
+            Ok(()) => self.ends_agree(summary, exact),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What can be known of the indexes without reading the log: their last entries lie inside it.
+    fn ends_agree(&self, summary: &SegmentSummary, exact: bool) -> io::Result<bool> {
+        let growth = &summary.growth;
+        if self.index.last().is_some_and(|last| u64::from(last.position) >= summary.log_bytes) {
+            return Ok(false);
+        }
+        if !exact || growth.max_timestamp < 0 {
+            return Ok(self.time_index.last().is_none_or(|last| last.timestamp <= growth.max_timestamp));
+        }
+        // The last entry of the file, be it the closing one, has the largest timestamp.
+        let right = TimeEntry { timestamp: growth.max_timestamp, relative: self.relative(growth.max_timestamp_offset) };
+        Ok(self.time_index.last_on_file()? == Some(right))
+    }
+
     /// Checks the indexes of a sealed segment if nobody did yet. Gives where the segment really ends.
     pub fn make_ready(&self, extent: Extent) -> io::Result<Extent> {
         let mut checked = self.checked.lock();
@@ -52,25 +90,65 @@ impl Segment {
         if let Ok(state) = read_state(&self.files, extent.bound)?
             && let Some(summary) = state.segment.filter(|summary| summary.base == self.base)
         {
-            if summary.log_bytes > self.bytes() {
-                ::log::warn!(
-                    "{}: {} bytes are missing at its end",
-                    self.log_path().display(),
-                    summary.log_bytes - self.bytes()
-                );
-            } else {
-                let found = self.bytes();
-                if self.resume(&summary, true)? && (found == summary.log_bytes || self.ends_right(extent)?) {
-                    return Ok(());
-                }
-                self.set_growth(summary.growth);
-                self.set_bytes(found);
-            }
-        } else if self.looks_right(extent)? {
+            self.compare(&summary, extent)?;
+            return self.check_aborted(extent);
+        }
+        if !self.looks_right(extent)? {
+            self.remake(extent)?;
+        }
+        // Nothing says what was there; what is there is believed.
+        let aborted = Tally::of(&txn_index::read(&self.files, self.base)?);
+        self.set_growth(Growth { aborted, ..self.growth() });
+        Ok(())
+    }
+
+    /// Takes over the state that was written when the segment was sealed, and makes right what differs.
+    fn compare(&self, summary: &SegmentSummary, extent: Extent) -> io::Result<()> {
+        let found = self.bytes();
+        if summary.log_bytes > found {
+            let missing = summary.log_bytes - found;
+            ::log::warn!("{}: {missing} bytes are missing at its end", self.log_path().display());
+        } else if self.resume(summary, true)? && (found == summary.log_bytes || self.ends_right(extent)?) {
             return Ok(());
         }
+        self.set_growth(summary.growth);
+        self.set_bytes(found);
+        self.remake(extent)
+    }
+
+    fn remake(&self, extent: Extent) -> io::Result<()> {
         ::log::warn!("{}: its indexes are missing or wrong and are made anew", self.log_path().display());
         self.rebuild_indexes(self.bytes(), extent.bound, extent.gaps)
+    }
+
+    /// Makes the transaction index anew if it is not the one that was counted.
+    pub fn check_aborted(&self, extent: Extent) -> io::Result<()> {
+        let counted = self.growth().aborted;
+        if counted.count == 0 || Tally::of(&self.aborted()?) == counted {
+            return Ok(());
+        }
+        ::log::warn!("{}: its transaction index is made anew", self.log_path().display());
+        self.set_growth(Growth { aborted: Tally::default(), ..self.growth() });
+        txn_index::truncate(&self.files, self.base, &Tally::default())?;
+        // The state from before the segment knows the transactions that were open then. Without it those are lost.
+        let mut producers = match read_state(&self.files, self.base)? {
+            Ok(state) => state.producers,
+            Err(_) => Producers::default(),
+        };
+        let file = self.log_file()?;
+        let mut scanner = self.scanner(&*file, 0, self.base, extent, Verify::Suspects);
+        loop {
+            match scanner.step()? {
+                Step::Batch { position, header } => {
+                    if let Some(aborted) = note_producer(&mut producers, &*file, position, &header, 0)? {
+                        self.write_abort(&aborted)?;
+                        self.count_abort(&aborted);
+                    }
+                }
+                Step::Damage { .. } if scanner.skip_damage()? => {}
+                Step::Damage { .. } | Step::End => return Ok(()),
+            }
+        }
     }
 
     /// Whether the last batch, as the index finds it, ends where the segment does. For a file with more behind: that
@@ -153,5 +231,51 @@ impl Segment {
             self.set_growth(Growth { max_timestamp, max_timestamp_offset, ..old });
         }
         Ok(right)
+    }
+
+    /// Whether the index files are as long as this summary of a checkpoint says.
+    fn indexes_fit(&self, summary: &SegmentSummary) -> io::Result<bool> {
+        let time_bytes = u64::from(summary.time_entries) * TimeEntry::BYTES as u64;
+        let closing = time_bytes + TimeEntry::BYTES as u64;
+        let time_found = self.time_index.file_bytes()?;
+        Ok(self.index.file_bytes()? == u64::from(summary.index_entries) * OffsetEntry::BYTES as u64
+            && (time_found == time_bytes || time_found == closing))
+    }
+
+    /// Makes both indexes anew from the batches, and writes them. Damaged places are stepped over.
+    pub fn rebuild_indexes(&self, end: u64, bound: Offset, gaps: bool) -> io::Result<()> {
+        let file = self.log_file()?;
+        self.verified.lock().forget_holes();
+        let fresh = Segment::found(&self.files, self.base, 0, {
+            let old = self.growth();
+            Growth::new(self.base, old.created_ms, old.interval)
+        });
+        let region = Region { start: 0, end, expected: self.base, bound, gaps, verify: Verify::Suspects };
+        let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
+        let mut damage = None;
+        loop {
+            match scanner.step()? {
+                Step::Batch { position, header } => {
+                    if let Some((damaged, first)) = damage.take() {
+                        let hole = Hole { position: damaged, resume: position, first, next: header.base_offset };
+                        self.verified.lock().add_hole(hole);
+                    }
+                    fresh.note(&header, position);
+                }
+                Step::Damage { position, .. } => {
+                    damage = Some((position, scanner.expected()));
+                    if !scanner.skip_damage()? {
+                        break;
+                    }
+                }
+                Step::End => break,
+            }
+        }
+        self.note_missing_end(damage.map_or(end, |(position, _)| position), scanner.expected(), bound, gaps);
+        self.set_growth(Growth { aborted: self.growth().aborted, ..fresh.growth() });
+        let (index, time_index) = (fresh.index.len(), fresh.time_index.len());
+        fresh.write_indexes()?;
+        self.index.adopt(index)?;
+        self.time_index.adopt(time_index)
     }
 }

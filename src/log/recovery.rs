@@ -165,6 +165,7 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
         segment.set_bytes(file_bytes);
         return Ok(if sealed { begin } else { Begin { segment: n, position, offset: state.next_offset } });
     }
+    segment.check_aborted(extent).map_err(storage)?;
     *segment.checked.lock() = true;
     if !sealed {
         segment.set_bytes(file_bytes);

@@ -11,15 +11,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::bounds::SCAN_WINDOW_BYTES;
 use super::disk::{DiskFile, OpenMode};
 use super::entry_file::EntryFile;
 use super::file_pool::FileId;
 use super::files::Files;
 use super::indexes::{OffsetEntry, TimeEntry};
 use super::names::Kind;
-use super::scan::{Region, Scanner, Step, Verify};
-use super::txn_index::{self, AbortedTxn};
+use super::txn_index::{self, AbortedTxn, Tally};
 use super::verified::{Hole, Verified};
 use crate::base::Offset;
 use crate::record::BatchHeader;
@@ -39,8 +37,8 @@ pub(super) struct Growth {
     pub bytes_since_entry: u64,
     /// `index.interval.bytes` when the segment was made; kept, so that a rebuilt index is the same index.
     pub interval: u32,
-    /// Entries of the transaction index.
-    pub aborted: u32,
+    /// The transaction index.
+    pub aborted: Tally,
 }
 
 impl Growth {
@@ -52,7 +50,7 @@ impl Growth {
             created_ms,
             bytes_since_entry: 0,
             interval,
-            aborted: 0,
+            aborted: Tally::default(),
         }
     }
 }
@@ -216,12 +214,26 @@ impl Segment {
         })
     }
 
-    /// Enters an aborted transaction whose marker was just written.
-    pub fn note_abort(&self, aborted: &AbortedTxn) -> io::Result<()> {
-        let mut growth = self.growth.lock();
-        txn_index::append(&self.files, self.base, growth.aborted, aborted)?;
-        growth.aborted += 1;
-        Ok(())
+    /// Writes down an aborted transaction whose marker is about to be appended.
+    pub fn write_abort(&self, aborted: &AbortedTxn) -> io::Result<()> {
+        txn_index::append(&self.files, self.base, &self.growth().aborted, aborted)
+    }
+
+    /// The marker was appended.
+    pub fn count_abort(&self, aborted: &AbortedTxn) {
+        self.growth.lock().aborted.add(aborted);
+    }
+
+    /// The aborted transactions whose markers are in this segment.
+    pub fn aborted(&self) -> io::Result<Vec<AbortedTxn>> {
+        match self.growth().aborted.count {
+            0 => Ok(Vec::new()),
+            count => {
+                let mut entries = txn_index::read(&self.files, self.base)?;
+                entries.truncate(count as usize);
+                Ok(entries)
+            }
+        }
     }
 
     /// Nothing more will be appended: the time index gets its last entry, both indexes are written.
@@ -244,7 +256,7 @@ impl Segment {
     pub fn sync_indexes(&self) -> io::Result<()> {
         self.index.sync()?;
         self.time_index.sync()?;
-        if self.growth().aborted > 0 {
+        if self.growth().aborted.count > 0 {
             txn_index::sync(&self.files, self.base)?;
         }
         Ok(())
@@ -260,51 +272,9 @@ impl Segment {
         }
     }
 
-    /// Whether the index files are as long as this summary of a checkpoint says.
-    fn indexes_fit(&self, summary: &SegmentSummary) -> io::Result<bool> {
-        let time_bytes = u64::from(summary.time_entries) * TimeEntry::BYTES as u64;
-        let closing = time_bytes + TimeEntry::BYTES as u64;
-        let time_found = self.time_index.file_bytes()?;
-        Ok(self.index.file_bytes()? == u64::from(summary.index_entries) * OffsetEntry::BYTES as u64
-            && (time_found == time_bytes || time_found == closing))
-    }
-
     /// Whether there is anything in the index files, right or wrong.
     pub fn has_index_files(&self) -> io::Result<bool> {
         Ok(self.index.file_bytes()? > 0 || self.time_index.file_bytes()? > 0)
-    }
-
-    /// Takes sizes and indexes from a summary, for a segment that ends or goes on there. False if the index files
-    /// do not look like it; then they must be rebuilt.
-    pub fn resume(&self, summary: &SegmentSummary, exact: bool) -> io::Result<bool> {
-        self.set_growth(summary.growth);
-        self.bytes.store(summary.log_bytes, Ordering::Release);
-        if exact && !self.indexes_fit(summary)? {
-            return Ok(false);
-        }
-        let adopted = self
-            .index
-            .adopt(summary.index_entries as usize)
-            .and_then(|()| self.time_index.adopt(summary.time_entries as usize));
-        match adopted {
-            Ok(()) => self.ends_agree(summary, exact),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What can be known of the indexes without reading the log: their last entries lie inside it.
-    fn ends_agree(&self, summary: &SegmentSummary, exact: bool) -> io::Result<bool> {
-        let growth = &summary.growth;
-        if self.index.last().is_some_and(|last| u64::from(last.position) >= summary.log_bytes) {
-            return Ok(false);
-        }
-        if !exact || growth.max_timestamp < 0 {
-            return Ok(self.time_index.last().is_none_or(|last| last.timestamp <= growth.max_timestamp));
-        }
-        // The last entry of the file, be it the closing one, has the largest timestamp.
-        let right = TimeEntry { timestamp: growth.max_timestamp, relative: self.relative(growth.max_timestamp_offset) };
-        Ok(self.time_index.last_on_file()? == Some(right))
     }
 
     /// Forgets everything but the file, for walking it from the start.
@@ -315,43 +285,6 @@ impl Segment {
         self.set_growth(Growth::new(self.base, old.created_ms, old.interval));
         self.bytes.store(0, Ordering::Release);
         Ok(())
-    }
-
-    /// Makes both indexes anew from the batches, and writes them. Damaged places are stepped over.
-    pub fn rebuild_indexes(&self, end: u64, bound: Offset, gaps: bool) -> io::Result<()> {
-        let file = self.log_file()?;
-        self.verified.lock().forget_holes();
-        let fresh = Segment::found(&self.files, self.base, 0, {
-            let old = self.growth();
-            Growth::new(self.base, old.created_ms, old.interval)
-        });
-        let region = Region { start: 0, end, expected: self.base, bound, gaps, verify: Verify::Suspects };
-        let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
-        let mut damage = None;
-        loop {
-            match scanner.step()? {
-                Step::Batch { position, header } => {
-                    if let Some((damaged, first)) = damage.take() {
-                        let hole = Hole { position: damaged, resume: position, first, next: header.base_offset };
-                        self.verified.lock().add_hole(hole);
-                    }
-                    fresh.note(&header, position);
-                }
-                Step::Damage { position, .. } => {
-                    damage = Some((position, scanner.expected()));
-                    if !scanner.skip_damage()? {
-                        break;
-                    }
-                }
-                Step::End => break,
-            }
-        }
-        self.note_missing_end(damage.map_or(end, |(position, _)| position), scanner.expected(), bound, gaps);
-        self.set_growth(Growth { aborted: self.growth().aborted, ..fresh.growth() });
-        let (index, time_index) = (fresh.index.len(), fresh.time_index.len());
-        fresh.write_indexes()?;
-        self.index.adopt(index)?;
-        self.time_index.adopt(time_index)
     }
 
     /// The last good batch ends before the segment should.

@@ -7,6 +7,7 @@
 
 use super::producers::{ProducerBatch, ProducerState, Producers};
 use super::segment::{Growth, SegmentSummary};
+use super::txn_index::Tally;
 use crate::base::limits::PRODUCER_BATCHES_REMEMBERED;
 use crate::base::{LeaderEpoch, Offset};
 
@@ -122,7 +123,8 @@ fn encode_segment(segment: &SegmentSummary, out: &mut Vec<u8>) {
     put_i64(out, growth.created_ms);
     put_i64(out, growth.bytes_since_entry as i64);
     put_i32(out, growth.interval as i32);
-    put_i32(out, growth.aborted as i32);
+    put_i32(out, growth.aborted.count as i32);
+    put_i32(out, growth.aborted.crc as i32);
 }
 
 fn decode_segment(input: &mut Input<'_>) -> Result<SegmentSummary, StateFlaw> {
@@ -138,7 +140,7 @@ fn decode_segment(input: &mut Input<'_>) -> Result<SegmentSummary, StateFlaw> {
             created_ms: input.i64()?,
             bytes_since_entry: input.i64()? as u64,
             interval: input.i32()? as u32,
-            aborted: input.i32()? as u32,
+            aborted: Tally { count: input.i32()? as u32, crc: input.i32()? as u32 },
         },
     })
 }

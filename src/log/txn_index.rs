@@ -51,6 +51,31 @@ impl AbortedTxn {
     }
 }
 
+/// What a transaction index holds: enough to know whether a file is the right one, and to append to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub count: u32,
+    /// Of all entries.
+    pub crc: u32,
+}
+
+impl Tally {
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.count) * AbortedTxn::BYTES as u64
+    }
+
+    pub fn add(&mut self, entry: &AbortedTxn) {
+        self.count += 1;
+        self.crc = crc32c::crc32c_append(self.crc, &entry.encode());
+    }
+
+    pub fn of(entries: &[AbortedTxn]) -> Tally {
+        let mut tally = Tally::default();
+        entries.iter().for_each(|entry| tally.add(entry));
+        tally
+    }
+}
+
 /// All entries up to the first that is none; nothing where there is no file.
 pub(super) fn read(files: &Files, base: Offset) -> io::Result<Vec<AbortedTxn>> {
     match files.open(base, Kind::TxnIndex, OpenMode::Read) {
@@ -64,18 +89,18 @@ pub(super) fn read(files: &Files, base: Offset) -> io::Result<Vec<AbortedTxn>> {
     }
 }
 
-/// Writes an entry behind `count` others.
-pub(super) fn append(files: &Files, base: Offset, count: u32, entry: &AbortedTxn) -> io::Result<()> {
+/// Writes an entry behind those that count. It does not count before it is added to the tally.
+pub(super) fn append(files: &Files, base: Offset, tally: &Tally, entry: &AbortedTxn) -> io::Result<()> {
     let file = files.open(base, Kind::TxnIndex, OpenMode::Create)?;
-    file.write_all_at(u64::from(count) * AbortedTxn::BYTES as u64, &[IoSlice::new(&entry.encode())])
+    file.write_all_at(tally.bytes(), &[IoSlice::new(&entry.encode())])
 }
 
-/// Leaves the first `count` entries.
-pub(super) fn truncate(files: &Files, base: Offset, count: u32) -> io::Result<()> {
-    if count == 0 {
+/// Leaves those that count.
+pub(super) fn truncate(files: &Files, base: Offset, tally: &Tally) -> io::Result<()> {
+    if tally.count == 0 {
         return files.remove(base, Kind::TxnIndex);
     }
-    files.open(base, Kind::TxnIndex, OpenMode::Create)?.set_len(u64::from(count) * AbortedTxn::BYTES as u64)
+    files.open(base, Kind::TxnIndex, OpenMode::Create)?.set_len(tally.bytes())
 }
 
 pub(super) fn sync(files: &Files, base: Offset) -> io::Result<()> {

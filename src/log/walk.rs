@@ -19,7 +19,7 @@ use super::seek::{Extent, Place};
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, OpenReport};
 use super::state_file::LogState;
-use super::txn_index::{self, AbortedTxn};
+use super::txn_index::{self, AbortedTxn, Tally};
 use super::verified::Hole;
 use crate::base::{LeaderEpoch, Now, Offset};
 use crate::record::{BatchHeader, BatchView};
@@ -123,10 +123,10 @@ impl<'a> Walk<'a> {
             }
             self.next = segment.base;
             segment.forget()?;
-            txn_index::truncate(self.files, segment.base, 0)?;
+            txn_index::truncate(self.files, segment.base, &Tally::default())?;
         } else {
             segment.set_bytes(start);
-            txn_index::truncate(self.files, segment.base, segment.growth().aborted)?;
+            txn_index::truncate(self.files, segment.base, &segment.growth().aborted)?;
         }
         if start < end {
             self.scanned_bytes += end - start;
@@ -236,7 +236,8 @@ impl<'a> Walk<'a> {
         self.next = header.next_offset();
         self.epochs.assign(header.leader_epoch, header.base_offset);
         if let Some(aborted) = note_producer(&mut self.producers, file, position, header, self.now.wall_ms)? {
-            segment.note_abort(&aborted)?;
+            segment.write_abort(&aborted)?;
+            segment.count_abort(&aborted);
         }
         Ok(())
     }
@@ -274,7 +275,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Tells the producers of a batch in the log. Gives the transaction it aborts.
-fn note_producer(
+pub(super) fn note_producer(
     producers: &mut Producers,
     file: &dyn DiskFile,
     position: u64,
@@ -291,13 +292,9 @@ fn note_producer(
         // One that can't be read ends no transaction; whoever reads the log will say so.
         marker = BatchView::parse(&bytes).and_then(|batch| marker_of(&batch)).unwrap_or(None);
     }
-    let ended = producers.record(header, marker.as_ref(), now_ms).filter(|ended| ended.aborted);
-    Ok(ended.map(|ended| AbortedTxn {
-        producer_id: header.producer_id,
-        first_offset: ended.first,
-        last_offset: ended.marker,
-        last_stable_offset: ended.stable,
-    }))
+    let aborted = marker.as_ref().and_then(|marker| producers.aborts(header, marker));
+    producers.record(header, marker.as_ref(), now_ms);
+    Ok(aborted)
 }
 
 /// After a cut at `mark`: everything beside the data goes back to what it was there. `segments` are those left.
@@ -326,9 +323,10 @@ fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
     let reached = last_entry.map(|entry| entry.relative);
     segment.time_index.truncate(|entry| reached.is_some_and(|reached| entry.relative <= reached))?;
     let old = segment.growth();
-    let kept = txn_index::read(&segment.files, segment.base)?;
-    let aborted = kept.iter().take_while(|entry| entry.last_offset < mark.offset).count() as u32;
-    txn_index::truncate(&segment.files, segment.base, aborted)?;
+    let mut kept = segment.aborted()?;
+    kept.retain(|entry| entry.last_offset < mark.offset);
+    let aborted = Tally::of(&kept);
+    txn_index::truncate(&segment.files, segment.base, &aborted)?;
     let mut growth = Growth { aborted, ..Growth::new(segment.base, old.created_ms, old.interval) };
     if mark.position > 0 {
         growth.first_timestamp = old.first_timestamp;

@@ -125,6 +125,32 @@ fn a_failed_fsync_cuts_to_the_flushed_end_and_goes_on_in_a_new_segment() {
 }
 
 #[test]
+fn who_waits_can_tell_whether_a_record_survived_the_cuts() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    let mut appended = Vec::new();
+    for round in 0..3 {
+        let kept = append(&log, &batch(1, 10, 0), 0).expect("appended");
+        log.flush().expect("flushed");
+        let lost = append(&log, &batch(1, 10, 0), 0).expect("appended");
+        assert!(log.survived(lost.last_offset, lost.cuts));
+        refuse(&disk, Operation::SyncData, 0);
+        assert!(log.flush().is_err());
+        disk.unwatch();
+        appended.push((kept, true));
+        appended.push((lost, false));
+        // Another takes the place of the lost one.
+        let next = append(&log, &batch(1, 10, 0), 0).expect("healed");
+        assert_eq!(next.base_offset, lost.base_offset, "round {round}");
+        log.flush().expect("flushed");
+        appended.push((next, true));
+        for (appended, survives) in &appended {
+            assert_eq!(log.survived(appended.last_offset, appended.cuts), *survives, "{appended:?}");
+        }
+    }
+}
+
+#[test]
 fn a_failed_fsync_takes_nothing_back_that_a_start_found() {
     let (disk, place) = memory();
     let (log, _) = place.open(&small(), OpenAs::unclean());

@@ -3,6 +3,7 @@
 mod basics;
 mod damage;
 mod failures;
+mod inspect;
 mod model;
 mod producers;
 mod reads;

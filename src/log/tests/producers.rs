@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::base::{ErrorCode, Offset};
-use crate::log::memory_disk::MemoryDisk;
+use crate::log::memory_disk::{MemoryDisk, Operation};
 use crate::log::testing::*;
 use crate::log::{AbortedTxn, LogSettings, OpenAs, PartitionLog};
 
@@ -175,6 +175,62 @@ fn aborted_transactions_are_found_after_every_kind_of_restart() {
         );
         assert_eq!(log.last_stable_offset(log.log_end()), log.log_end());
     }
+}
+
+#[test]
+fn a_damaged_transaction_index_is_made_anew() {
+    let place = memory();
+    let settings = settings();
+    let (log, _) = place.open(&settings, OpenAs::unclean());
+    append(&log, &transactional(8, 0, 1), 0).expect("appended");
+    for n in 0..8 {
+        append(&log, &transactional(7, n, 1), 0).expect("appended");
+        append(&log, &marker(7, false), 0).expect("appended");
+    }
+    append(&log, &marker(8, false), 0).expect("appended");
+    let wanted = log.aborted_transactions(Offset(0), log.log_end()).expect("readable");
+    assert_eq!(wanted.len(), 9);
+    log.close().expect("closed");
+    drop(log);
+    let mut names = place.disk.list(&place.dir).expect("listed");
+    names.retain(|name| name.ends_with(".txnindex"));
+    assert!(names.len() > 2);
+    for name in names {
+        let right = place.bytes(&name);
+        let mut damages: Vec<Vec<u8>> = (0..right.len()).map(|cut| right[..cut].to_vec()).collect();
+        damages.extend((0..right.len()).map(|at| {
+            let mut garbled = right.clone();
+            garbled[at] ^= 1;
+            garbled
+        }));
+        damages.push([&right[..], &right[..]].concat());
+        for damaged in damages {
+            place.overwrite(&name, &damaged);
+            let (log, _) = place.open(&settings, OpenAs::clean());
+            assert_eq!(log.aborted_transactions(Offset(0), log.log_end()).expect("readable"), wanted);
+            drop(log);
+            assert!(place.bytes(&name).starts_with(&right), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_abort_that_can_not_be_indexed_is_not_appended() {
+    let disk = MemoryDisk::new();
+    let place = Place::on(Arc::new(disk.clone()));
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    append(&log, &transactional(7, 0, 1), 0).expect("appended");
+    disk.watch(|operation, path| {
+        let index = path.extension().is_some_and(|extension| extension == "txnindex");
+        (operation == Operation::Write && index).then(|| std::io::ErrorKind::StorageFull.into())
+    });
+    let refused = append(&log, &marker(7, false), 0).expect_err("readers would miss it");
+    assert_eq!(refused.error_code(), ErrorCode::KafkaStorageError);
+    assert_eq!((log.log_end(), log.last_stable_offset(Offset(1))), (Offset(1), Offset(0)));
+    disk.unwatch();
+    append(&log, &marker(7, false), 0).expect("healed");
+    assert_eq!(log.last_stable_offset(Offset(2)), Offset(2));
+    assert_eq!(log.aborted_transactions(Offset(0), Offset(2)).expect("readable").len(), 1);
 }
 
 #[test]
