@@ -14,7 +14,7 @@ use super::offsets::OffsetStore;
 use super::partition::Partition;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
-use crate::base::{BrokerId, Clock, Now, PartitionId, TopicName, TopicPartition};
+use crate::base::{BrokerId, Clock, Now, Offset, PartitionId, TopicName, TopicPartition};
 use crate::config::{BrokerConfig, DynamicSettings, TopicConfig, TopicOverrides};
 use crate::log::disk::Disk;
 use crate::log::{FilePool, OpenAs, checkpoint_many, flush_many};
@@ -289,12 +289,21 @@ impl Core {
 
     /// Notes how far each partition is safely on disk: what a start after a kill need not look at.
     pub(super) fn write_checkpoints(&self) -> std::io::Result<()> {
+        self.write_checkpoints_with(None)
+    }
+
+    /// The same, with a log start that one partition is about to have: a trim that can't be noted must not happen, or
+    /// it would be undone, or half done, after a kill.
+    pub(super) fn write_checkpoints_with(&self, trim: Option<(&TopicPartition, Offset)>) -> std::io::Result<()> {
         let _one_at_a_time = self.checkpoint_writer.lock();
         let topics = self.topics();
         let partitions = topics.iter().flat_map(|topic| &topic.partitions);
         let checkpoints = partitions.map(|partition| {
             let log = partition.log();
-            let (recovery_point, log_start) = (log.recovery_point(), log.log_start());
+            let (recovery_point, mut log_start) = (log.recovery_point(), log.log_start());
+            if let Some((_, before)) = trim.filter(|(name, _)| *name == partition.name()) {
+                log_start = log_start.max(before);
+            }
             let at = Checkpoint { topic_id: partition.topic_id(), recovery_point, log_start };
             (partition.name().clone(), at)
         });

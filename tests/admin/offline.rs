@@ -152,7 +152,7 @@ fn an_unfinished_end_is_damage_unless_a_broker_is_writing_it() {
     let served = stopped();
     let log = served.file(PARTITION, LOG);
     // Behind the last batch, another of which not all is there yet.
-    let third = positions(&log)[2] as usize;
+    let third = positions(&log)[2];
     let bytes = fs::read(&log).expect("readable");
     let end = bytes.len();
     fs::write(&log, [&bytes[..], &bytes[third..end - 5]].concat()).expect("writable");
