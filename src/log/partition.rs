@@ -21,7 +21,7 @@ use super::producers::{ProducerState, Producers};
 use super::recovery;
 use super::seek::Extent;
 use super::segment::Segment;
-use super::settings::{LogSettings, OpenAs, OpenReport};
+use super::settings::{FlushPolicy, LogSettings, OpenAs, OpenReport};
 use super::state_file::LogState;
 use crate::base::{LeaderEpoch, Now, Offset};
 
@@ -318,7 +318,13 @@ impl PartitionLog {
     /// New settings hold from the next append on.
     pub fn set_settings(&self, settings: LogSettings) {
         let mut writer = self.writer.lock();
-        self.shown.write().gaps = settings.cleanup_compact;
+        let mut shown = self.shown.write();
+        shown.gaps = settings.cleanup_compact;
+        if writer.settings.flush_policy == FlushPolicy::Os && settings.flush_policy == FlushPolicy::Fsync {
+            // What was acknowledged without a flush has been seen: a failed one must not take it back.
+            writer.floor = shown.end;
+        }
+        drop(shown);
         writer.settings = settings;
     }
 
