@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use super::waiting::{Subscription, WaitList, Waker};
 use crate::base::{LeaderEpoch, Now, Offset, TopicPartition, Uuid};
 use crate::log::{AppendError, Appended, FlushPolicy, LogSettings, PartitionLog};
-use crate::record::{BatchRules, ValidBatch};
+use crate::record::{BatchRules, Codec, ValidBatch, repack};
 
 /// What a topic's settings mean for each of its partitions.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct PartitionSettings {
     /// `flush.messages` and `flush.ms`: under `os` they ask for flushes that nobody waits for.
     pub flush_messages: Option<i64>,
     pub flush_ms: Option<i64>,
+    /// `compression.type`, where it is not "producer".
+    pub codec: Option<Codec>,
     pub min_insync_replicas: i32,
 }
 
@@ -127,8 +129,16 @@ impl Partition {
 
     /// Appends one batch: the only way in, for clients, the text protocol and the broker's own records.
     pub fn append(&self, batch: &ValidBatch<'_>, now: Now) -> Result<Appended, AppendError> {
-        let appended = self.log.append(batch, self.leader_epoch(), now)?;
-        if !self.settings.read().fsync() {
+        let epoch = self.leader_epoch();
+        let settings = self.settings();
+        let appended = match settings.codec {
+            Some(codec) if !batch.header.is_control() && batch.header.codec() != Ok(codec) => {
+                let packed = repack(batch, codec)?;
+                self.log.append(&ValidBatch::built_here(&packed)?, epoch, now)?
+            }
+            _ => self.log.append(batch, epoch, now)?,
+        };
+        if !settings.fsync() {
             self.raise_high_watermark(self.log.log_end());
         }
         Ok(appended)

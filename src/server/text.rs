@@ -122,10 +122,11 @@ impl Conversation<'_> {
     /// Writes what is due, running the flush that it waits for.
     fn resume(&mut self) -> Result<TextStep, Ended> {
         let core = &self.connection.core;
-        let mut step = self.session.resume(core, &mut self.out, OUTPUT_BYTES);
+        let full = self.limits.reply_bytes.clamp(1, OUTPUT_BYTES);
+        let mut step = self.session.resume(core, &mut self.out, full);
         if step == TextStep::Wait && self.session.wants_flush() {
             core.flusher().run();
-            step = self.session.resume(core, &mut self.out, OUTPUT_BYTES);
+            step = self.session.resume(core, &mut self.out, full);
         }
         self.send()?;
         Ok(step)
