@@ -62,8 +62,10 @@ impl PartitionLog {
     }
 
     fn begin_checkpoint(&self) -> Result<Checkpoint<'_>, Failed> {
-        let ticket = self.begin_flush();
+        let turn = self.take_turn();
         let mut writer = self.writer.lock();
+        // Under one hold of the lock: a state must not speak of what the ticket does not sync.
+        let ticket = self.ticket(turn, &writer);
         let disk = &*self.files.disk;
         let mut segments = Vec::new();
         let mut states = Vec::new();

@@ -26,6 +26,13 @@ pub struct FlushTicket<'a> {
     end: Mark,
     segments: Vec<Arc<Segment>>,
     names_made: Option<u64>,
+    _turn: Turn<'a>,
+}
+
+/// The right to flush; one at a time has it.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    log: &'a PartitionLog,
 }
 
 impl PartitionLog {
@@ -42,13 +49,24 @@ impl PartitionLog {
     /// Waits for a flush that runs, and begins another. Who holds several tickets must have taken them in the order
     /// of [`PartitionLog::serial`], as [`flush_many`] does.
     pub fn begin_flush(&self) -> FlushTicket<'_> {
+        let turn = self.take_turn();
+        let writer = self.writer.lock();
+        self.ticket(turn, &writer)
+    }
+
+    /// Waits until nobody flushes; nobody else does until the turn is dropped.
+    pub(super) fn take_turn(&self) -> Turn<'_> {
         let mut flushing = self.flushing.lock();
         while *flushing {
             self.flush_ended.wait(&mut flushing);
         }
         *flushing = true;
-        drop(flushing);
-        let writer = self.writer.lock();
+        Turn { log: self }
+    }
+
+    /// A ticket for what was appended so far. It covers no more than this: what is said of the log at the end of the
+    /// flush must have been looked at under the same hold of the writer's lock.
+    pub(super) fn ticket<'a>(&'a self, turn: Turn<'a>, writer: &Writer) -> FlushTicket<'a> {
         let shown = self.shown.read();
         let mut segments = writer.unsynced.clone();
         if let Some(active) = shown.active() {
@@ -59,7 +77,7 @@ impl PartitionLog {
             }
         }
         let names_made = (writer.names_made > writer.names_synced).then_some(writer.names_made);
-        FlushTicket { log: self, end: shown.end, segments, names_made }
+        FlushTicket { log: self, end: shown.end, segments, names_made, _turn: turn }
     }
 
     /// The log ends where it was last flushed; everything behind is gone, from the files as from every state.
@@ -159,7 +177,7 @@ impl FlushTicket<'_> {
     }
 }
 
-impl Drop for FlushTicket<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         *self.log.flushing.lock() = false;
         self.log.flush_ended.notify_one();
