@@ -219,6 +219,10 @@ impl Core {
         for partition in topic.iter().flat_map(|topic| &topic.partitions) {
             partition.mark_deleted();
         }
+        // A new topic of the same name has the same directories: nothing of this one may touch them any more.
+        for partition in topic.iter().flat_map(|topic| &topic.partitions) {
+            partition.log().retire();
+        }
         self.data().set_aside(name, id).map_err(|source| TopicError::Disk {
             what: format!("moving the files of topic \"{name}\" away"),
             source,

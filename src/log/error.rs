@@ -13,6 +13,8 @@ pub enum LogError {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("{} failed before ({reason}) and is not used until a probe write succeeds", dir.display())]
     Failed { dir: PathBuf, reason: String },
+    #[error("the log in {} was retired: its topic is deleted", dir.display())]
+    Retired { dir: PathBuf },
 }
 
 impl LogError {

@@ -39,7 +39,7 @@ impl PartitionLog {
     /// Makes everything appended so far durable; gives the flushed end, which can lie further. Several threads may
     /// call it: who comes while a flush runs waits for it, and then flushes only if there is more.
     pub fn flush(&self) -> Result<Offset, LogError> {
-        let ticket = self.begin_flush();
+        let ticket = self.begin_flush()?;
         match ticket.sync() {
             Ok(()) => Ok(ticket.finish()),
             Err((path, source)) => Err(ticket.fail(path, source)),
@@ -48,10 +48,11 @@ impl PartitionLog {
 
     /// Waits for a flush that runs, and begins another. Who holds several tickets must have taken them in the order
     /// of [`PartitionLog::serial`], as [`flush_many`] does.
-    pub fn begin_flush(&self) -> FlushTicket<'_> {
+    pub fn begin_flush(&self) -> Result<FlushTicket<'_>, LogError> {
         let turn = self.take_turn();
         let writer = self.writer.lock();
-        self.ticket(turn, &writer)
+        self.check_retired()?;
+        Ok(self.ticket(turn, &writer))
     }
 
     /// Waits until nobody flushes; nobody else does until the turn is dropped.
@@ -189,10 +190,16 @@ pub fn flush_many(disk: &dyn Disk, logs: &[&PartitionLog]) -> Vec<Result<Offset,
     let mut order: Vec<usize> = (0..logs.len()).collect();
     order.sort_by_key(|n| logs[*n].serial);
     order.dedup_by_key(|n| logs[*n].serial);
-    let tickets: Vec<(usize, FlushTicket<'_>)> = order.iter().map(|n| (*n, logs[*n].begin_flush())).collect();
+    let mut results: Vec<Option<Result<Offset, LogError>>> = logs.iter().map(|_| None).collect();
+    let mut tickets = Vec::new();
+    for n in order {
+        match logs[n].begin_flush() {
+            Ok(ticket) => tickets.push((n, ticket)),
+            Err(error) => results[n] = Some(Err(error)),
+        }
+    }
     let dirty = tickets.iter().filter(|(_, ticket)| ticket.is_needed()).count();
     let together = dirty > FLUSH_SINGLY_MAX && sync_together(disk, &tickets);
-    let mut results: Vec<Option<Result<Offset, LogError>>> = logs.iter().map(|_| None).collect();
     for (n, ticket) in tickets {
         let synced = if together || !ticket.is_needed() { Ok(()) } else { ticket.sync() };
         results[n] = Some(match synced {

@@ -198,14 +198,14 @@ fn a_flush_counts_only_what_was_there_when_it_began() {
     let (_, place) = memory();
     let (log, _) = place.open(&small(), OpenAs::unclean());
     append(&log, &batch(2, 10, 0), 0).expect("appended");
-    let ticket = log.begin_flush();
+    let ticket = log.begin_flush().expect("in use");
     append(&log, &batch(3, 10, 0), 0).expect("appended");
     ticket.sync().expect("synced");
     assert_eq!(ticket.finish(), Offset(2));
     assert_eq!(log.flushed_end(), Offset(2));
     assert!(log.unflushed_bytes() > 0);
     // Who gives up changes nothing.
-    drop(log.begin_flush());
+    drop(log.begin_flush().expect("in use"));
     assert_eq!(log.flushed_end(), Offset(2));
     assert_eq!(log.flush().expect("flushed"), Offset(5));
     assert_eq!(log.unflushed_bytes(), 0);
