@@ -91,10 +91,15 @@ impl<'a> Walk<'a> {
     ) -> Result<Ending, LogError> {
         let storage = LogError::io("recover", segment.log_path());
         let before = segment.bytes();
+        if position > 0 && position == before && next_base.is_none() {
+            // After a clean stop: the state says all there is to know.
+            segment.verified.lock().trust_from(position);
+            return Ok(Ending::Whole);
+        }
         let ending = self.segment_io(segment, position, next_base).map_err(storage)?;
         *segment.checked.lock() = true;
         let storage = LogError::io("look at the indexes of", segment.log_path());
-        if position == before && (position > 0 || !segment.has_index_files().map_err(storage)?) {
+        if before == 0 && !segment.has_index_files().map_err(storage)? {
             return Ok(ending);
         }
         if next_base.is_some() && ending != Ending::Cut {
