@@ -74,6 +74,36 @@ fn a_topics_settings_change_hold_and_survive() {
 }
 
 #[test]
+fn of_changes_at_the_same_time_none_is_lost() {
+    // Each change was worked out from what stood before, outside the lock: the last one to be kept took the others back.
+    const TOPIC_SETTINGS: [&str; 4] = ["retention.ms", "segment.ms", "max.message.bytes", "flush.ms"];
+    const BROKER_SETTINGS: [&str; 4] =
+        ["log.retention.ms", "log.roll.ms", "message.max.bytes", "log.flush.interval.ms"];
+    const ROUNDS: usize = 20;
+    let server = Server::start(&["--topic", "t"]);
+    std::thread::scope(|scope| {
+        for (of_topic, of_broker) in TOPIC_SETTINGS.into_iter().zip(BROKER_SETTINGS) {
+            let server = &server;
+            scope.spawn(move || {
+                let mut kafka = KafkaConnection::to(server);
+                for round in 1..=ROUNDS {
+                    let number = (10_000 + round).to_string();
+                    assert_eq!(alter(&mut kafka, TOPIC, "t", &[(of_topic, SET, Some(&number))]), ErrorCode::None);
+                    assert_eq!(alter(&mut kafka, BROKER, "1", &[(of_broker, SET, Some(&number))]), ErrorCode::None);
+                }
+            });
+        }
+    });
+    let mut kafka = KafkaConnection::to(&server);
+    for (kind, name, settings) in [(TOPIC, "t", TOPIC_SETTINGS), (BROKER, "1", BROKER_SETTINGS)] {
+        let described = describe(&mut kafka, kind, name);
+        for setting in settings {
+            assert_eq!(value(&described, setting).0, Some((10_000 + ROUNDS).to_string()), "{setting} of {name}");
+        }
+    }
+}
+
+#[test]
 fn nonsense_changes_nothing() {
     let server = Server::start(&["--topic", "t"]);
     let mut kafka = KafkaConnection::to(&server);

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
-use super::catalogue::{Command, CommandLog, CommandLogError};
+use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
 use super::flusher::Flusher;
 use super::offsets::OffsetStore;
 use super::partition::Partition;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
-use crate::base::{BrokerId, Clock, Now, PartitionId, TopicName, TopicPartition};
+use crate::base::{BrokerId, Clock, Now, Offset, PartitionId, TopicName, TopicPartition};
 use crate::config::{BrokerConfig, DynamicSettings, TopicConfig, TopicOverrides};
 use crate::log::disk::Disk;
 use crate::log::{FilePool, OpenAs, checkpoint_many, flush_many};
@@ -98,7 +98,7 @@ impl Core {
             stopping: AtomicBool::new(false),
             stop_list: WaitList::new(),
         });
-        core.refresh_broker_settings();
+        core.refresh_broker_settings(core.decisions().catalogue());
         core.open_topics()?;
         core.load_commits();
         core.remove_deleted_soon();
@@ -154,10 +154,9 @@ impl Core {
         TopicConfig::resolve(overrides, &self.config())
     }
 
-    /// Puts the broker's dynamic settings, as decided, above those it was started with.
-    pub fn refresh_broker_settings(&self) {
-        let decisions = self.decisions();
-        let catalogue = decisions.catalogue();
+    /// Puts the broker's dynamic settings, as decided, above those it was started with. The caller holds the decision
+    /// lock: a topic that is deleted or changed meanwhile must not come back as it was.
+    fn refresh_broker_settings(&self, catalogue: &Catalogue) {
         let none = BTreeMap::new();
         let own = catalogue.broker_settings.get(&self.data.broker_id.0).unwrap_or(&none);
         let config = DynamicSettings::new(&catalogue.cluster_settings, own)
@@ -167,7 +166,6 @@ impl Core {
             // Checked before they were decided; another version of this program may know them otherwise.
             Err(error) => ::log::error!("the broker's dynamic settings are left out: {error}"),
         }
-        // Under the decision lock: a topic that is deleted or changed meanwhile must not come back as it was.
         let topics = self.topics();
         self.publish(|published| {
             for topic in topics.iter() {
@@ -182,14 +180,17 @@ impl Core {
         });
     }
 
-    /// Keeps dynamic settings of one broker, or of all, and lets them take effect.
-    pub fn set_broker_settings(
+    /// Changes the dynamic settings of one broker, or of all, and lets them take effect. What `change` is shown stays as
+    /// it is until it has answered, so that of two changes at once neither is lost.
+    pub fn change_broker_settings(
         &self,
         broker: Option<i32>,
-        settings: BTreeMap<String, String>,
+        change: impl FnOnce(&BrokerConfig) -> Result<BTreeMap<String, String>, TopicError>,
     ) -> Result<(), TopicError> {
-        self.decisions().decide(&Command::SetBrokerSettings { broker, settings })?;
-        self.refresh_broker_settings();
+        let mut decisions = self.decisions();
+        let settings = change(&self.config())?;
+        decisions.decide(&Command::SetBrokerSettings { broker, settings })?;
+        self.refresh_broker_settings(decisions.catalogue());
         Ok(())
     }
 
@@ -288,12 +289,21 @@ impl Core {
 
     /// Notes how far each partition is safely on disk: what a start after a kill need not look at.
     pub(super) fn write_checkpoints(&self) -> std::io::Result<()> {
+        self.write_checkpoints_with(None)
+    }
+
+    /// The same, with a log start that one partition is about to have: a trim that can't be noted must not happen, or
+    /// it would be undone, or half done, after a kill.
+    pub(super) fn write_checkpoints_with(&self, trim: Option<(&TopicPartition, Offset)>) -> std::io::Result<()> {
         let _one_at_a_time = self.checkpoint_writer.lock();
         let topics = self.topics();
         let partitions = topics.iter().flat_map(|topic| &topic.partitions);
         let checkpoints = partitions.map(|partition| {
             let log = partition.log();
-            let (recovery_point, log_start) = (log.recovery_point(), log.log_start());
+            let (recovery_point, mut log_start) = (log.recovery_point(), log.log_start());
+            if let Some((_, before)) = trim.filter(|(name, _)| *name == partition.name()) {
+                log_start = log_start.max(before);
+            }
             let at = Checkpoint { topic_id: partition.topic_id(), recovery_point, log_start };
             (partition.name().clone(), at)
         });

@@ -257,10 +257,16 @@ impl Core {
         Ok(())
     }
 
-    /// Puts these settings in the place of the topic's; they hold from now on.
-    pub fn set_topic_settings(self: &Arc<Core>, name: &TopicName, overrides: TopicOverrides) -> Result<(), TopicError> {
+    /// Changes a topic's settings; they hold from now on. What `change` is shown stays as it is until it has answered,
+    /// so that of two changes at once neither is lost.
+    pub fn change_topic_settings(
+        self: &Arc<Core>,
+        name: &TopicName,
+        change: impl FnOnce(&TopicOverrides) -> Result<TopicOverrides, TopicError>,
+    ) -> Result<(), TopicError> {
         let mut decisions = self.decisions();
         let topic = self.topic(name.as_str()).ok_or_else(|| TopicError::Unknown(name.to_string()))?;
+        let overrides = change(&topic.overrides)?;
         let config = self.topic_config(name, &overrides);
         decisions.decide(&Command::SetTopicSettings { name: name.clone(), settings: overrides.as_map().clone() })?;
         let settings = Arc::new(partition_settings(&config, &self.config()));

@@ -83,6 +83,9 @@ fn push_string(out: &mut Vec<u8>, text: &str, for_terminal: bool) {
     }
 }
 
+/// A header's name and value; null is `None`.
+pub type JsonHeader<'a> = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>);
+
 /// A line read back: what of it makes the new record. Bytes are borrowed from the line where it has no escapes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JsonRecord<'a> {
@@ -90,7 +93,7 @@ pub struct JsonRecord<'a> {
     pub timestamp: Option<i64>,
     pub key: Option<Cow<'a, [u8]>>,
     pub value: Option<Cow<'a, [u8]>>,
-    pub headers: Vec<(Cow<'a, [u8]>, Option<Cow<'a, [u8]>>)>,
+    pub headers: Vec<JsonHeader<'a>>,
 }
 
 impl<'a> JsonRecord<'a> {
@@ -298,7 +301,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
 }
 
 /// `"headers"`: null, or an array of objects with key and value.
-struct Headers<'a>(Vec<(Cow<'a, [u8]>, Option<Cow<'a, [u8]>>)>);
+struct Headers<'a>(Vec<JsonHeader<'a>>);
 
 impl<'de> Deserialize<'de> for Headers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -34,6 +34,9 @@ pub enum Node {
     GroupCoordinator(String),
 }
 
+/// What was answered about a topic that was named.
+type Answered = (String, Result<Topic, ErrorCode>);
+
 #[derive(Debug)]
 pub struct Cluster {
     config: ClientConfig,
@@ -256,11 +259,7 @@ impl Cluster {
         self.patience.bound(Instant::now() + self.config.connect_timeout)
     }
 
-    fn ask_metadata(
-        &mut self,
-        names: Option<&[TopicName]>,
-        create: bool,
-    ) -> Result<Vec<(String, Result<Topic, ErrorCode>)>, ClientError> {
+    fn ask_metadata(&mut self, names: Option<&[TopicName]>, create: bool) -> Result<Vec<Answered>, ClientError> {
         let topic = |name: &TopicName| MetadataRequestTopic { name: Some(name.to_string()), ..Default::default() };
         let request = MetadataRequest {
             topics: names.map(|names| names.iter().map(topic).collect()),
@@ -285,12 +284,8 @@ impl Cluster {
         if let Entry::Occupied(known) = self.coordinators.entry(group.to_owned()) {
             return Ok(*known.get());
         }
-        let request = FindCoordinatorRequest {
-            key: group.to_owned(),
-            key_type: 0,
-            coordinator_keys: vec![group.to_owned()],
-            ..Default::default()
-        };
+        let request =
+            FindCoordinatorRequest { key: group.to_owned(), key_type: 0, coordinator_keys: vec![group.to_owned()] };
         let answer = self.call_any(&request, self.connect_by())?;
         // Since version 4 the answer is a list; before, it is the message itself.
         let (code, message, id, host, port) = match answer.coordinators.into_iter().next() {

@@ -10,8 +10,12 @@ pub mod admin;
 mod cluster;
 mod config;
 mod connection;
+#[cfg(test)]
+mod connection_tests;
 pub mod consumer;
 mod error;
+#[cfg(test)]
+mod fake_broker;
 mod frames;
 mod metadata;
 pub mod poll;

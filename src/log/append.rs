@@ -103,6 +103,9 @@ impl PartitionLog {
     /// The batch is in the file: everything that is kept beside it learns of it.
     fn enter(&self, writer: &mut Writer, stored: &BatchHeader, marker: Option<&Marker>, now: Now) {
         writer.next_offset = stored.next_offset();
+        if std::mem::take(&mut writer.failing) {
+            ::log::info!("{}: the disk takes writes again", self.files.dir.display());
+        }
         writer.epochs_unsaved |= writer.epochs.assign(stored.leader_epoch, stored.base_offset);
         if stored.has_producer_id() {
             if stored.is_transactional() {
@@ -142,7 +145,10 @@ impl PartitionLog {
 
     /// Remembers that the disk failed.
     pub(super) fn failed(&self, writer: &mut Writer, error: LogError) -> LogError {
-        ::log::error!("{error}");
+        // Every producer tries again, on a full disk for as long as it is full: one line says it.
+        if !std::mem::replace(&mut writer.failing, true) {
+            ::log::error!("{error}");
+        }
         writer.failure.get_or_insert_with(|| Failure { reason: error.to_string(), probe_at_ms: None });
         error
     }
@@ -159,7 +165,6 @@ impl PartitionLog {
             failure.reason = format!("a probe write failed: {error}");
             return Err(refused(&failure.reason));
         }
-        ::log::info!("{}: the disk works again", self.files.dir.display());
         writer.failure = None;
         Ok(())
     }

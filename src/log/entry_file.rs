@@ -135,7 +135,7 @@ impl<E: Entry> EntryFile<E> {
         }
         state.pending.push(entry);
         state.last = Some(entry);
-        if state.pending.len() % INDEX_ENTRIES_PENDING == 0 {
+        if state.pending.len().is_multiple_of(INDEX_ENTRIES_PENDING) {
             // Best effort here; `write_out` reports.
             let _ = self.write_pending(&mut state, None);
         }

@@ -64,6 +64,8 @@ pub(super) struct Writer {
     /// Where the log ended when it was opened: nothing below is ever cut.
     pub floor: Mark,
     pub failure: Option<Failure>,
+    /// A failure was logged, and nothing was appended since.
+    pub failing: bool,
     /// The active segment can't be appended to any more, whatever room it has.
     pub must_roll: bool,
     /// Below this offset lies data whose fsync failed and that was not cut: the recovery point stays behind it.

@@ -338,6 +338,7 @@ impl Assembly<'_> {
             states: self.found.states,
             floor: end,
             failure: None,
+            failing: false,
             must_roll: !self.whole,
             unsafe_below: None,
         };

@@ -268,10 +268,10 @@ impl Segment {
     fn measure(&self, scanner: &mut Scanner<'_>, position: u64, extent: Extent) -> io::Result<Hole> {
         let first = scanner.expected();
         let mut hole = Hole { position, resume: extent.end, next: extent.bound, first };
-        if scanner.skip_damage()? {
-            if let Step::Batch { position, header } = scanner.step()? {
-                (hole.resume, hole.next) = (position, header.base_offset);
-            }
+        if scanner.skip_damage()?
+            && let Step::Batch { position, header } = scanner.step()?
+        {
+            (hole.resume, hole.next) = (position, header.base_offset);
         }
         Ok(hole)
     }

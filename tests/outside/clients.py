@@ -2,15 +2,14 @@
 """Clients of other houses against rafka-server: kcat, kafka-python, confluent-kafka, and Kafka's own Java tools."""
 
 import contextlib
-import fcntl
-import hashlib
 import pathlib
 import sys
 
 from support import kafka
 from support.brokers import given_or_started
 from support.checks import Suite, check, contains, equal, eventually
-from support.commands import CACHE, need, quote, sh
+from support.commands import need, quote, sh
+from support.python import python
 
 HERE = pathlib.Path(__file__).resolve().parent / "clients"
 LINES = "".join(f"key{i % 7}:value {i}\n" for i in range(2000))
@@ -25,16 +24,7 @@ class World:
         return sh(command, self.address, timeout=timeout, **more)
 
     def python(self, script):
-        """Runs clients/SCRIPT with the packages of clients/requirements.txt, installed once into a venv of ours."""
-        wanted = HERE / "requirements.txt"
-        place = CACHE / f"venv-{hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]}"
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with open(CACHE / "venv.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (place / "complete").exists():
-                sh(f"python3 -m venv --clear {quote(place)} && {quote(place / 'bin/pip')} install -q --disable-pip-version-check --only-binary :all: -r {quote(wanted)}", timeout=300)
-                (place / "complete").touch()
-        return self.sh(f"{quote(place / 'bin/python')} {quote(HERE / script)} $B", timeout=120)
+        return self.sh(f"{python()} {quote(HERE / script)} $B", timeout=120)
 
 
 @contextlib.contextmanager

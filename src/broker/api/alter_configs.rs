@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use super::describe_configs::Resource;
-use super::incremental_alter_configs::{keep_broker_settings, keep_topic_settings};
+use super::incremental_alter_configs::{change_broker_settings, change_topic_settings};
 use crate::base::ErrorCode;
 use crate::broker::topics::TopicError;
-use crate::config::{ConfigError, TopicOverrides};
+use crate::config::{BrokerConfig, ConfigError, TopicOverrides};
 use crate::protocol::kafka::api::alter_configs::{
     AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse,
 };
@@ -37,11 +37,11 @@ fn replace(context: Context<'_>, asked: &AlterConfigsResource, validate_only: bo
     match Resource::find(context, asked.resource_type, &asked.resource_name)? {
         Resource::Topic(topic) => {
             let overrides = TopicOverrides::try_from(&settings).map_err(invalid)?;
-            keep_topic_settings(context, &topic, overrides, validate_only)
+            change_topic_settings(context, &topic, |_| Ok(overrides), validate_only)
         }
         Resource::Broker(scope) => {
-            let replaced = context.core.config().dynamic().replaced(scope, &settings).map_err(invalid)?;
-            keep_broker_settings(context, scope, &replaced, validate_only)
+            let change = |config: &BrokerConfig| config.dynamic().replaced(scope, &settings).map_err(invalid);
+            change_broker_settings(context, scope, change, validate_only)
         }
     }
 }

@@ -43,13 +43,13 @@ fn trim(context: Context<'_>, name: &str, index: i32, offset: i64) -> Result<Off
     if before.0 < 0 || before > high_watermark {
         return Err(ErrorCode::OffsetOutOfRange);
     }
-    partition.log().trim(before).map_err(|error| {
-        ::log::error!("{}: {error}", partition.name());
+    // Noted first: the new start is promised, and must hold after a kill, too.
+    context.core.write_checkpoints_with(Some((partition.name(), before))).map_err(|error| {
+        ::log::error!("{}: the new start of the log can't be noted: {error}", partition.name());
         ErrorCode::KafkaStorageError
     })?;
-    // The new start is promised: it must hold after a kill, too.
-    context.core.write_checkpoints().map_err(|error| {
-        ::log::error!("the checkpoints can't be written: {error}");
+    partition.log().trim(before).map_err(|error| {
+        ::log::error!("{}: {error}", partition.name());
         ErrorCode::KafkaStorageError
     })?;
     Ok(partition.log().log_start())

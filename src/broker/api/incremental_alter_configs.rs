@@ -5,7 +5,7 @@ use super::describe_configs::Resource;
 use crate::base::ErrorCode;
 use crate::broker::caller::{self, Operation, authorize};
 use crate::broker::topics::{Topic, TopicError};
-use crate::config::{AlterOp, Alteration, ConfigError, DynamicScope, DynamicSettings, TopicOverrides};
+use crate::config::{AlterOp, Alteration, BrokerConfig, ConfigError, DynamicScope, DynamicSettings, TopicOverrides};
 use crate::protocol::kafka::api::incremental_alter_configs::{
     AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
@@ -43,21 +43,23 @@ fn alter(context: Context<'_>, asked: &AlterConfigsResource, validate_only: bool
     match Resource::find(context, asked.resource_type, &asked.resource_name)? {
         Resource::Topic(topic) => {
             let inherited = |name| config.value_for_topic(name);
-            let overrides = topic.overrides.altered(changes, inherited).map_err(invalid)?;
-            keep_topic_settings(context, &topic, overrides, validate_only)
+            let change = |overrides: &TopicOverrides| overrides.altered(changes, inherited).map_err(invalid);
+            change_topic_settings(context, &topic, change, validate_only)
         }
         Resource::Broker(scope) => {
-            let altered = config.dynamic().altered(scope, changes, |name| config.value(name)).map_err(invalid)?;
-            keep_broker_settings(context, scope, &altered, validate_only)
+            let change = |config: &BrokerConfig| {
+                config.dynamic().altered(scope, changes, |name| config.value(name)).map_err(invalid)
+            };
+            change_broker_settings(context, scope, change, validate_only)
         }
     }
 }
 
-/// Gives a topic these settings, or only checks whether it could.
-pub fn keep_topic_settings(
+/// Changes a topic's settings, or only checks whether it could.
+pub fn change_topic_settings(
     context: Context<'_>,
     topic: &Topic,
-    overrides: TopicOverrides,
+    change: impl FnOnce(&TopicOverrides) -> Result<TopicOverrides, TopicError>,
     validate_only: bool,
 ) -> Result<(), TopicError> {
     let refuse = |code, sentence: String| Err(TopicError::Refused { code, sentence });
@@ -69,16 +71,16 @@ pub fn keep_topic_settings(
         return refuse(ErrorCode::InvalidTopicException, format!("\"{}\" is the broker's own", topic.name));
     }
     if validate_only {
-        return Ok(());
+        return change(&topic.overrides).map(drop);
     }
-    context.core.set_topic_settings(&topic.name, overrides)
+    context.core.change_topic_settings(&topic.name, change)
 }
 
-/// Gives one broker, or all, these settings, or only checks whether it could.
-pub fn keep_broker_settings(
+/// Changes the settings of one broker, or of all, or only checks whether it could.
+pub fn change_broker_settings(
     context: Context<'_>,
     scope: DynamicScope,
-    settings: &DynamicSettings,
+    change: impl FnOnce(&BrokerConfig) -> Result<DynamicSettings, TopicError>,
     validate_only: bool,
 ) -> Result<(), TopicError> {
     let refuse = |code, sentence: String| TopicError::Refused { code, sentence };
@@ -86,12 +88,16 @@ pub fn keep_broker_settings(
         let sentence = format!("{} may not change broker settings", context.caller.principal);
         return Err(refuse(ErrorCode::ClusterAuthorizationFailed, sentence));
     }
-    // Settings must also agree with each other.
-    let checked = context.core.config().with_dynamic(settings.clone());
-    checked.map_err(|error| refuse(error.code(), error.sentence()))?;
+    let checked_change = |config: &BrokerConfig| {
+        let settings = change(config)?;
+        // Settings must also agree with each other.
+        let checked = config.with_dynamic(settings.clone());
+        checked.map_err(|error| refuse(error.code(), error.sentence()))?;
+        Ok(settings.as_map(scope).clone())
+    };
     if validate_only {
-        return Ok(());
+        return checked_change(&context.core.config()).map(drop);
     }
     let own = (scope == DynamicScope::Broker).then_some(context.core.broker_id().0);
-    context.core.set_broker_settings(own, settings.as_map(scope).clone())
+    context.core.change_broker_settings(own, checked_change)
 }

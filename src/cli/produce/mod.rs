@@ -42,7 +42,7 @@ const EXAMPLES: &[Entry] = &[
     ("rafka-produce -K : Payments < payments.txt", "key, colon, value on each line"),
     ("zcat flights.csv.gz | rafka-produce -z zstd Flights", "packed on the way and on disk"),
     ("rafka-consume -J Flights | rafka-produce -J Copy", "keys, headers and times too"),
-    ("rafka-produce -k key1 -Z Payments < /dev/null -D ''", "a tombstone for key1"),
+    ("rafka-produce -k key1 -Z -D '' Payments < /dev/null", "a tombstone for key1"),
 ];
 
 /// Send standard input to a topic, one record per line
@@ -82,11 +82,13 @@ struct InputArgs {
     key_separator: Option<Delimiter>,
 
     /// A header for all records; repeatable, order and duplicates are kept
-    #[arg(short = 'H', long, value_name = "NAME=VALUE", conflicts_with = "json")]
+    ///
+    /// With -J they come behind those of the record itself.
+    #[arg(short = 'H', long, value_name = "NAME=VALUE")]
     header: Vec<OsString>,
 
     /// Turn an empty value into null, a tombstone
-    #[arg(short = 'Z', long, conflicts_with = "json")]
+    #[arg(short = 'Z', long)]
     null_empty: bool,
 
     /// What ends a record [default: newline]; '' makes one record of all the input

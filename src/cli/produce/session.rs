@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::report::Report;
 use super::shape::{Shape, Shaped};
 use super::source::Source;
-use super::splitter::Splitter;
+use super::splitter::{Splitter, TooLong};
 use crate::base::{Now, PartitionId, TopicName};
 use crate::cli::direct::DirectStdout;
 use crate::cli::failure::{Exit, Failure, reason};
@@ -142,13 +142,13 @@ impl Sending<'_> {
 
     /// Reads what is there and sends the records in it; false at the end of the input.
     fn read_block(&mut self, source: &mut Source, splitter: &mut Splitter) -> Result<bool, Stopped> {
-        let too_long = |number: u64| {
-            move |e: super::splitter::TooLong| {
-                let why = format!("it is longer than {} bytes", e.max);
-                Stopped::BadInput { number: number + 1, why }
+        let space = match splitter.space() {
+            Ok(space) => space,
+            Err(TooLong { .. }) => {
+                self.number += 1;
+                return Err(self.too_long());
             }
         };
-        let space = splitter.space().map_err(too_long(self.number))?;
         let count = match source.read(space) {
             Ok(count) => count,
             Err(e) if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => return Ok(true),
@@ -156,7 +156,7 @@ impl Sending<'_> {
         };
         let now = Now::wall();
         if count == 0 {
-            if let Some(rest) = splitter.rest().map_err(too_long(self.number))? {
+            if let Some(rest) = splitter.rest() {
                 self.send(rest, now)?;
             }
             return Ok(false);
@@ -170,9 +170,18 @@ impl Sending<'_> {
         Ok(true)
     }
 
+    /// The record with the current number has no end within its limit.
+    fn too_long(&self) -> Stopped {
+        let why = format!("it is longer than {} bytes (max.request.size)", self.args.record_bytes_max);
+        Stopped::BadInput { number: self.number, why }
+    }
+
     #[inline]
     fn send(&mut self, piece: &[u8], now: i64) -> Result<(), Stopped> {
         self.number += 1;
+        if piece.len() > self.args.record_bytes_max {
+            return Err(self.too_long());
+        }
         if !self.args.shape.is_plain() {
             return self.send_shaped(piece, now);
         }
@@ -350,13 +359,13 @@ impl Ended<'_> {
             _ => format!("go on with {unit} {first}"),
         };
         let before = first - 1;
+        let count = |count: u64| format!("{count} {unit}{}", if count == 1 { "" } else { "s" });
         match delivered.checked_sub(before) {
             Some(beyond) if beyond > 0 => {
-                format!(
-                    "delivered were the {before} before it and {beyond} after it; {resume}, sending those {beyond} again"
-                )
+                let (before, beyond) = (count(before), count(beyond));
+                format!("delivered: {before} before it, {beyond} after it; {resume}, and sends those after it again")
             }
-            _ => format!("{delivered} {unit}s were delivered; {resume}"),
+            _ => format!("delivered: {}; {resume}", count(delivered)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use crate::cli::json_record::JsonRecord;
+use crate::cli::json_record::{JsonHeader, JsonRecord};
 
 /// As the flags have it.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub(super) struct Shaped<'a> {
     pub(super) timestamp: Option<i64>,
     pub(super) key: Option<Cow<'a, [u8]>>,
     pub(super) value: Option<Cow<'a, [u8]>>,
-    pub(super) headers: Vec<(Cow<'a, [u8]>, Option<Cow<'a, [u8]>>)>,
+    pub(super) headers: Vec<JsonHeader<'a>>,
 }
 
 impl Shape {
@@ -60,35 +60,33 @@ impl Shape {
 
     /// Makes a record; the error says what is wrong with this piece, without its number.
     pub(super) fn shape<'a>(&'a self, piece: &'a [u8]) -> Result<Shaped<'a>, String> {
-        let (key, value) = match &self.kind {
-            Kind::Value { key } => (key.as_deref(), piece),
+        let mut shaped = match &self.kind {
+            Kind::Value { key } => Shaped::new(key.as_deref(), piece),
             Kind::KeyAndValue(separator) => match separator.find(piece) {
-                Some(at) => (Some(&piece[..at]), &piece[at + separator.needle().len()..]),
+                Some(at) => Shaped::new(Some(&piece[..at]), &piece[at + separator.needle().len()..]),
                 None => {
                     let separator = separator.needle().escape_ascii();
                     return Err(format!("it has no \"{separator}\" between key and value"));
                 }
             },
             Kind::Json { keep_partition } => {
-                let record = JsonRecord::parse(piece)?;
-                return Ok(Shaped {
-                    partition: record.partition.filter(|_| *keep_partition),
-                    timestamp: record.timestamp,
-                    key: record.key,
-                    value: record.value,
-                    headers: record.headers,
-                });
+                let JsonRecord { partition, timestamp, key, value, headers } = JsonRecord::parse(piece)?;
+                Shaped { partition: partition.filter(|_| *keep_partition), timestamp, key, value, headers }
             }
         };
-        let is_null = self.null_empty && value.is_empty();
+        if self.null_empty {
+            shaped.value = shaped.value.filter(|value| !value.is_empty());
+        }
         let header = |(name, value): &'a (Vec<u8>, Vec<u8>)| (Cow::Borrowed(&**name), Some(Cow::Borrowed(&**value)));
-        Ok(Shaped {
-            partition: None,
-            timestamp: None,
-            key: key.map(Cow::Borrowed),
-            value: if is_null { None } else { Some(Cow::Borrowed(value)) },
-            headers: self.headers.iter().map(header).collect(),
-        })
+        shaped.headers.extend(self.headers.iter().map(header));
+        Ok(shaped)
+    }
+}
+
+impl<'a> Shaped<'a> {
+    fn new(key: Option<&'a [u8]>, value: &'a [u8]) -> Shaped<'a> {
+        let (key, value) = (key.map(Cow::Borrowed), Some(Cow::Borrowed(value)));
+        Shaped { partition: None, timestamp: None, key, value, headers: Vec::new() }
     }
 }
 
@@ -134,6 +132,15 @@ mod tests {
         let shape = Shape::new(args);
         assert_eq!(fields(&shape, "k:"), Ok((some("k"), None)));
         assert_eq!(fields(&shape, "k: "), Ok((some("k"), some(" "))));
+    }
+
+    #[test]
+    fn headers_of_all_come_behind_those_of_one() {
+        let headers = vec![(b"all".to_vec(), b"1".to_vec())];
+        let shape = Shape::new(ShapeArgs { json: true, headers, null_empty: true, ..Default::default() });
+        let shaped = shape.shape(br#"{"value":"","headers":[{"key":"own","value":null}]}"#).expect("a record");
+        let names: Vec<&[u8]> = shaped.headers.iter().map(|(name, _)| &**name).collect();
+        assert_eq!((names, shaped.value), (vec![&b"own"[..], b"all"], None));
     }
 
     #[test]

@@ -30,8 +30,9 @@ pub(super) struct Link {
 }
 
 impl Consumer {
-    /// The next stretch of some partition. None when `until` has come, when one of `also` is ready, or when there is
-    /// nothing more to read ([`is_done`](Self::is_done)). Without `until`, it waits.
+    /// The next stretch of some partition. None when `until` has come, when one of `also` is ready, when there is
+    /// nothing more to read ([`is_done`](Self::is_done)), or when an [`outage`](Self::outage) begins. Without `until`,
+    /// it waits.
     pub fn next(&mut self, until: Option<Instant>, also: &mut [Watch<'_>]) -> Result<Option<Chunk>, ClientError> {
         self.take_back_buffers();
         loop {
@@ -46,7 +47,8 @@ impl Consumer {
                 continue;
             }
             self.cluster.patience().check()?;
-            if self.is_done() || until.is_some_and(|until| until <= now) {
+            let outage_begins = self.outage.is_some() && !std::mem::replace(&mut self.outage_seen, true);
+            if self.is_done() || outage_begins || until.is_some_and(|until| until <= now) {
                 return Ok(None);
             }
             let timers = [until, self.next_timer(now)];
@@ -166,7 +168,7 @@ impl Consumer {
             code if code.is_retriable() => return self.again_later(&asked, now),
             _ => return Err(ClientError::refused(format!("fetching from {address}"), answer.error_code, None)),
         }
-        (self.outage, self.tries) = (None, 0);
+        (self.outage, self.outage_seen, self.tries) = (None, false, 0);
         let all = || answer.responses.iter().flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)));
         let brought_bytes = all().any(|(_, partition)| has_bytes(partition));
         let mut answered: Vec<usize> = Vec::with_capacity(asked.len());

@@ -9,6 +9,8 @@ mod chunk;
 mod fetch;
 mod group;
 mod places;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -115,6 +117,8 @@ pub struct Consumer {
     refresh_at: Option<Instant>,
     tries: u32,
     outage: Option<(Instant, ClientError)>,
+    /// `next` has returned since it began.
+    outage_seen: bool,
 }
 
 impl Consumer {
@@ -129,6 +133,7 @@ impl Consumer {
             refresh_at: None,
             tries: 0,
             outage: None,
+            outage_seen: false,
         }
     }
 

@@ -9,6 +9,8 @@ mod partitioner;
 mod request;
 mod sealed;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::collections::{HashMap, VecDeque};

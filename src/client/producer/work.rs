@@ -252,8 +252,7 @@ impl Producer {
         let mut progress = false;
         let ids: Vec<i32> = self.links.keys().copied().collect();
         for id in ids {
-            loop {
-                let Some(link) = self.links.get_mut(&id) else { break };
+            while let Some(link) = self.links.get_mut(&id) {
                 let Some(connection) = &mut link.connection else { break };
                 let late = connection.oldest().filter(|at| now >= *at + self.cluster.config().request_timeout);
                 let received = match (connection.receive(), late) {

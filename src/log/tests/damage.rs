@@ -6,7 +6,7 @@ use crate::base::Offset;
 use crate::log::inspect::check_partition;
 use crate::log::memory_disk::{Fault, MemoryDisk, Operation};
 use crate::log::testing::*;
-use crate::log::{Disk, LogSettings, OpenAs, PartitionLog, ReadError};
+use crate::log::{LogSettings, OpenAs, PartitionLog, ReadError};
 use crate::record::batches;
 
 fn settings() -> LogSettings {

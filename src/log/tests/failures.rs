@@ -269,7 +269,11 @@ fn many_logs_share_a_sync_and_one_bad_file_costs_only_its_log() {
         };
         None
     });
-    let append_to_all = |ms| logs.iter().for_each(|log| drop(append(log, &batch(1, 10, 0), ms).expect("appended")));
+    let append_to_all = |ms| {
+        for log in &logs {
+            append(log, &batch(1, 10, 0), ms).expect("appended");
+        }
+    };
     append_to_all(0);
     assert!(flush_many(&disk, &borrowed).into_iter().all(|flushed| flushed.is_ok_and(|end| end == Offset(1))));
     assert_eq!((counts.0.load(Ordering::Relaxed), counts.1.load(Ordering::Relaxed)), (1, 0));

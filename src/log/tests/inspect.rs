@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::base::Offset;
-use crate::log::Disk;
 use crate::log::inspect::{Checked, Found, base_of, check_partition, offset_entries, state, walk_log};
 use crate::log::memory_disk::MemoryDisk;
 use crate::log::testing::*;

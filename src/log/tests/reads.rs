@@ -119,7 +119,9 @@ fn logs_share_a_few_open_files() {
         .iter()
         .map(|place| {
             let (log, _) = place.open(&small(), OpenAs::unclean().with_pool(&pool));
-            (0..60).for_each(|n| drop(append(&log, &batch(1, 60, n), n).expect("appended")));
+            for n in 0..60 {
+                append(&log, &batch(1, 60, n), n).expect("appended");
+            }
             log.close().expect("closed");
             drop(log);
             place.open(&small(), OpenAs::clean().with_pool(&pool)).0

@@ -8,7 +8,7 @@ use crate::base::Offset;
 use crate::log::inspect::check_partition;
 use crate::log::memory_disk::{MemoryDisk, Operation};
 use crate::log::testing::*;
-use crate::log::{Disk, LogSettings, OpenAs, PartitionLog};
+use crate::log::{LogSettings, OpenAs, PartitionLog};
 
 fn memory() -> (MemoryDisk, Place) {
     let disk = MemoryDisk::new();
