@@ -21,7 +21,7 @@ use super::producers::{ProducerState, Producers};
 use super::recovery;
 use super::seek::Extent;
 use super::segment::Segment;
-use super::settings::{LogSettings, OpenAs, OpenReport};
+use super::settings::{FlushPolicy, LogSettings, OpenAs, OpenReport};
 use super::state_file::LogState;
 use crate::base::{LeaderEpoch, Now, Offset};
 
@@ -61,7 +61,7 @@ pub(super) struct Writer {
     pub sealed: Vec<Sealed>,
     /// State files there are.
     pub states: BTreeSet<Offset>,
-    /// Where the log ended when it was opened: nothing below is ever cut.
+    /// Where the log ended when it was opened, or when flushes began to be promised: nothing below is ever cut.
     pub floor: Mark,
     pub failure: Option<Failure>,
     /// A failure was logged, and nothing was appended since.
@@ -318,7 +318,12 @@ impl PartitionLog {
     /// New settings hold from the next append on.
     pub fn set_settings(&self, settings: LogSettings) {
         let mut writer = self.writer.lock();
-        self.shown.write().gaps = settings.cleanup_compact;
+        let mut shown = self.shown.write();
+        shown.gaps = settings.cleanup_compact;
+        if writer.settings.flush_policy == FlushPolicy::Os && settings.flush_policy == FlushPolicy::Fsync {
+            // Without the promise everything was visible at once, and what was seen is not taken back.
+            writer.floor = shown.end;
+        }
         writer.settings = settings;
     }
 

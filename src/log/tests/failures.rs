@@ -164,6 +164,24 @@ fn a_failed_fsync_takes_nothing_back_that_a_start_found() {
     assert!(log.flush().is_err());
     assert_eq!(log.log_end(), Offset(2));
     assert_eq!(all(&log), [(0, 1)]);
+    // Nor is it vouched for: the next start looks at it again.
+    disk.unwatch();
+    append(&log, &batch(1, 10, 0), PROBE_INTERVAL_MS).expect("healed");
+    log.checkpoint().expect("written");
+    assert_eq!(log.recovery_point(), Offset(0));
+}
+
+#[test]
+fn what_was_visible_before_flushes_were_promised_is_not_taken_back() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&LogSettings { flush_policy: FlushPolicy::Os, ..small() }, OpenAs::unclean());
+    append(&log, &batch(2, 10, 0), 0).expect("appended");
+    log.set_settings(small());
+    append(&log, &batch(3, 10, 0), 0).expect("appended");
+    refuse(&disk, Operation::SyncData, 0);
+    assert!(log.flush().is_err());
+    assert_eq!((log.log_end(), log.cuts()), (Offset(2), 1));
+    assert_eq!(all(&log), [(0, 1)]);
 }
 
 #[test]
