@@ -267,6 +267,7 @@ impl<'a> Walk<'a> {
 
     fn hole(&mut self, segment: &Segment, hole: Hole) {
         if hole.first < hole.next {
+            self.producers.doubt();
             self.report.holes += 1;
             self.report.note(format!(
                 "{}: offsets {} up to (not including) {} are damaged",
@@ -389,6 +390,10 @@ fn rewind_producers(
         Some(state) => (state.next_offset, state.producers),
         None => (Offset::ZERO, Producers::default()),
     };
+    // Retention may have taken batches that no state has seen.
+    if segments.first().map_or(mark.offset, |first| first.base) > from {
+        producers.doubt();
+    }
     let seen_ms = |id| writer.producers.states().find(|known| known.producer_id == id).map(|known| known.last_seen_ms);
     for (n, segment) in segments.iter().enumerate() {
         let bound = segments.get(n + 1).map_or(mark.offset, |next| next.base);
@@ -409,8 +414,13 @@ fn rewind_producers(
                     note_producer(&mut producers, &*file, position, &header, now_ms)?;
                 }
                 Step::Batch { .. } => {}
-                Step::Damage { .. } if scanner.skip_damage()? => {}
-                Step::Damage { .. } | Step::End => break,
+                Step::Damage { .. } => {
+                    producers.doubt();
+                    if !scanner.skip_damage()? {
+                        break;
+                    }
+                }
+                Step::End => break,
             }
         }
     }

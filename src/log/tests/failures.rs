@@ -335,6 +335,27 @@ fn a_checkpoint_that_fails_leaves_the_old_one_and_the_log_as_they_were() {
 }
 
 #[test]
+fn retention_makes_room_on_a_disk_too_full_for_a_new_segment() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    for _ in 0..30 {
+        append(&log, &batch(1, 100, 0), 0).expect("appended");
+    }
+    log.flush().expect("flushed");
+    log.set_settings(LogSettings { retention_ms: 0, ..small() });
+    let before = log.segment_count();
+    disk.watch(|operation, path| {
+        let creates = operation == Operation::Open && path.ends_with("00000000000000000030.log");
+        creates.then(|| io::ErrorKind::StorageFull.into())
+    });
+    let retained = log.retain(at(1000), Offset(30)).expect("all but the active segment go");
+    assert_eq!((retained.removed_segments, log.segment_count()), (before - 1, 1));
+    disk.unwatch();
+    let retained = log.retain(at(1000), Offset(30)).expect("now there is room");
+    assert_eq!((retained.removed_segments, log.log_start()), (1, Offset(30)));
+}
+
+#[test]
 fn what_can_not_be_removed_now_goes_at_the_next_start() {
     let (disk, place) = memory();
     let (log, _) = place.open(&small(), OpenAs::unclean());
