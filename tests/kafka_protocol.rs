@@ -460,3 +460,63 @@ fn pipelined_produce_requests_are_answered_in_order() {
         }
     }
 }
+
+#[test]
+fn compression_type_packs_what_clients_send_otherwise() {
+    let server = Server::start(&["-X", "compression.type=zstd", "--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    let sent = batch(&[&"x".repeat(1000)], producer(7, 0));
+    assert_eq!(code(kafka.produce("t", ACKS_ALL, sent.clone()).error_code), ErrorCode::None);
+    assert_eq!(kafka.produce("t", ACKS_ALL, sent).base_offset, 0, "a repeated batch is recognised all the same");
+    let stored = bytes(&kafka.fetch("t", 0).records);
+    let stored = BatchView::parse(&stored).expect("a batch");
+    stored.verify_crc().expect("a CRC of its own");
+    assert_eq!(stored.header.codec(), Ok(rafka::record::Codec::Zstd));
+    assert!(stored.bytes.len() < 300, "{}", stored.bytes.len());
+    assert!(server.text("CONSUME t 0 0\n").contains(&"x".repeat(1000)));
+}
+
+#[test]
+fn a_bad_request_behind_good_ones_does_not_take_their_answers_away() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    for _ in 0..5 {
+        kafka.send(&produce_request("t", ACKS_ALL, batch(&["x"], ProducerStamp::NONE)), PRODUCE_BY_NAME);
+    }
+    kafka.send_raw(&[0xff, 0xff, 0xff, 0xff]);
+    for offset in 0..5 {
+        let answer = kafka.receive::<ProduceRequest>(PRODUCE_BY_NAME);
+        assert_eq!(answer.responses[0].partition_responses[0].base_offset, offset);
+    }
+    assert_eq!(kafka.frame(), None);
+}
+
+#[test]
+fn a_resource_named_many_times_is_described_once() {
+    use rafka::protocol::kafka::api::describe_configs::DescribeConfigsResource;
+    let server = Server::start(&["--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    let resource = DescribeConfigsResource {
+        resource_type: 2,
+        resource_name: "t".to_owned(),
+        configuration_keys: Some(Vec::new()),
+    };
+    let answer = kafka.call(&DescribeConfigsRequest { resources: vec![resource; 1000], ..Default::default() });
+    assert_eq!(answer.results.len(), 1);
+    assert!(answer.results[0].configs.len() > 20, "no key asks for all");
+    let asked = MetadataRequestTopic { name: Some("t".to_owned()), ..Default::default() };
+    let metadata = kafka.call(&MetadataRequest { topics: Some(vec![asked; 1000]), ..Default::default() });
+    assert_eq!(metadata.topics.len(), 1);
+}
+
+#[test]
+fn a_topic_with_the_longest_name_can_be_deleted_and_made_again() {
+    let server = Server::start(&[]);
+    let name = "n".repeat(249);
+    let mut kafka = KafkaConnection::to(&server);
+    for _ in 0..2 {
+        assert_eq!(server.text(&format!("CREATE {name}\n")), "OK partitions=1\n");
+        let gone = kafka.call_in(&DeleteTopicsRequest { topic_names: vec![name.clone()], ..Default::default() }, 5);
+        assert_eq!(code(gone.responses[0].error_code), ErrorCode::None);
+    }
+}

@@ -214,3 +214,35 @@ fn everything_is_there_after_a_restart() {
          GROUP g state=Empty members=0\nOK count=1\n"
     );
 }
+
+#[test]
+fn half_a_line_is_no_line_when_the_broker_stops() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start_in(dir.path(), &["--topic", "t"]);
+    let mut socket = server.connect();
+    socket.write_all(b"PING\nPRODUCE t - pay Alice 1000").expect("sends");
+    let mut answered = [0; 8];
+    socket.read_exact(&mut answered).expect("the whole line is answered");
+    assert_eq!(&answered, b"OK pong\n");
+    assert_eq!(server.stop(), 0);
+    let server = Server::start_in(dir.path(), &[]);
+    assert_eq!(server.text("CONSUME t 0 0\n"), "OK count=0 next=0 high=0\n");
+}
+
+#[test]
+fn flush_policy_changes_while_records_come() {
+    let server = Server::start(&["--topic", "t"]);
+    for policy in ["os", "fsync", "os", "fsync"] {
+        let before: i64 = server
+            .text("OFFSETS t\n")
+            .split("high=")
+            .nth(1)
+            .and_then(|t| t.split(' ').next()?.parse().ok())
+            .expect("high");
+        common::set_topic(&server, "t", "flush.policy", policy);
+        let output = server.text("PRODUCE t - x\nPRODUCE t - y\n");
+        assert_eq!(output.lines().count(), 2, "{policy}: {output}");
+        let high = format!("high={} ", before + 2);
+        assert!(server.text("OFFSETS t\n").contains(&high), "{policy}");
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::offsets::{GroupOffsets, OffsetKey, OffsetRecord, OffsetValue, partition_for_group};
-use super::partition::{Partition, Promise};
+use super::partition::{Kept, Partition, Promise};
 use super::topics::{NewTopic, Topic, TopicError};
 use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::base::{ErrorCode, Now, Offset, TopicName, TopicPartition};
@@ -52,6 +52,27 @@ impl Core {
         let mut store = self.commits.lock();
         for (record, offset) in commit.records.drain(..) {
             store.apply(record, offset);
+        }
+    }
+
+    /// Nobody waits for a commit any more. It counts all the same, as soon as it is safe.
+    pub fn leave_commit(&self, mut commit: CommitUnderWay) {
+        if commit.partition.kept(&commit.promise) == Kept::Yes {
+            return self.finish_commit(&mut commit);
+        }
+        self.flusher().soon(&commit.partition);
+        self.left_commits.lock().push(commit);
+    }
+
+    /// Takes in the commits that were left and are safe by now.
+    pub(super) fn settle_left_commits(&self) {
+        let left = std::mem::take(&mut *self.left_commits.lock());
+        for mut commit in left {
+            match commit.partition.kept(&commit.promise) {
+                Kept::Yes => self.finish_commit(&mut commit),
+                Kept::NotYet => self.left_commits.lock().push(commit),
+                Kept::Never => {}
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
+use super::commits::CommitUnderWay;
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
 use super::flusher::Flusher;
 use super::offsets::OffsetStore;
@@ -53,6 +54,8 @@ pub struct Core {
     decisions: Mutex<CommandLog>,
     producer_ids: Mutex<Range<i64>>,
     pub(super) commits: Mutex<OffsetStore>,
+    /// Commits whose clients are gone before they were safe.
+    pub(super) left_commits: Mutex<Vec<CommitUnderWay>>,
     flusher: Flusher,
     /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
     checkpoint_writer: Mutex<()>,
@@ -91,6 +94,7 @@ impl Core {
             decisions: Mutex::new(opened.log),
             producer_ids: Mutex::new(reserved..reserved),
             commits: Mutex::default(),
+            left_commits: Mutex::default(),
             flusher,
             checkpoint_writer: Mutex::default(),
             file_pool: FilePool::new(OPEN_SEALED_FILES_MAX),
@@ -171,9 +175,7 @@ impl Core {
             for topic in topics.iter() {
                 let config = self.topic_config(&topic.name, &topic.overrides);
                 let settings = Arc::new(super::settings::partition_settings(&config, &self.config()));
-                for partition in &topic.partitions {
-                    partition.set_settings(Arc::clone(&settings));
-                }
+                self.apply_settings(topic, &settings);
                 let changed = topic.changed(topic.partitions.clone(), topic.overrides.clone(), config);
                 published.insert(Arc::new(changed));
             }

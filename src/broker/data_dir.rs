@@ -149,7 +149,7 @@ impl DataDir {
     /// Takes a deleted topic out of the way in one step; what it held is removed later.
     pub fn set_aside(&self, topic: &TopicName, id: Uuid) -> io::Result<()> {
         let from = self.topic_path(topic);
-        match self.disk.rename(&from, &self.path.join(DELETED).join(format!("{topic}.{id}"))) {
+        match self.disk.rename(&from, &self.path.join(DELETED).join(id.to_string())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }

@@ -27,6 +27,7 @@ impl Core {
     pub fn keep_house(&self, now: Now) {
         for topic in self.topics().iter() {
             for partition in &topic.partitions {
+                partition.log().expire_producers(now);
                 match partition.log().retain(now, partition.high_watermark()) {
                     Ok(removed) if removed.removed_segments > 0 => {
                         ::log::info!(
@@ -80,6 +81,7 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
             Err(RecvTimeoutError::Timeout) => {}
         }
         let now = core.now();
+        core.settle_left_commits();
         flush_by_time(core, &mut unflushed_since, now);
         if now.mono_ms - last_retention >= core.config().retention_check_interval_ms {
             core.keep_house(now);

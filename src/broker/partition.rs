@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use super::waiting::{Subscription, WaitList, Waker};
 use crate::base::{LeaderEpoch, Now, Offset, TopicPartition, Uuid};
 use crate::log::{AppendError, Appended, FlushPolicy, LogSettings, PartitionLog};
-use crate::record::{BatchRules, ValidBatch};
+use crate::record::{BatchRules, Codec, ValidBatch, repack};
 
 /// What a topic's settings mean for each of its partitions.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct PartitionSettings {
     /// `flush.messages` and `flush.ms`: under `os` they ask for flushes that nobody waits for.
     pub flush_messages: Option<i64>,
     pub flush_ms: Option<i64>,
+    /// `compression.type`, where it is not "producer".
+    pub codec: Option<Codec>,
     pub min_insync_replicas: i32,
 }
 
@@ -29,7 +31,7 @@ pub struct PartitionSettings {
 pub struct Promise {
     /// The high watermark must reach this.
     pub until: Offset,
-    /// `PartitionLog::cuts` when it was made: a later cut may have taken the records.
+    /// `Appended::cuts`: a later cut may have taken the records, and others may stand in their place.
     cuts: u64,
 }
 
@@ -117,13 +119,26 @@ impl Partition {
 
     pub fn set_settings(&self, settings: Arc<PartitionSettings>) {
         self.log.set_settings(settings.log.clone());
+        let fsync = settings.fsync();
         *self.settings.write() = settings;
+        if !fsync {
+            // From now on what is written counts; who waits for a flush has what he waits for.
+            self.raise_high_watermark(self.log.log_end());
+        }
     }
 
     /// Appends one batch: the only way in, for clients, the text protocol and the broker's own records.
     pub fn append(&self, batch: &ValidBatch<'_>, now: Now) -> Result<Appended, AppendError> {
-        let appended = self.log.append(batch, self.leader_epoch(), now)?;
-        if !self.settings.read().fsync() {
+        let epoch = self.leader_epoch();
+        let settings = self.settings();
+        let appended = match settings.codec {
+            Some(codec) if !batch.header.is_control() && batch.header.codec() != Ok(codec) => {
+                let packed = repack(batch, codec)?;
+                self.log.append(&ValidBatch::built_here(&packed)?, epoch, now)?
+            }
+            _ => self.log.append(batch, epoch, now)?,
+        };
+        if !settings.fsync() {
             self.raise_high_watermark(self.log.log_end());
         }
         Ok(appended)
@@ -131,17 +146,28 @@ impl Partition {
 
     /// What acknowledging an append with acks=all has to wait for. A duplicate waits for the first one's sake.
     pub fn promise(&self, appended: &Appended) -> Promise {
-        Promise { until: appended.last_offset.plus(1), cuts: self.log.cuts() }
+        Promise { until: appended.last_offset.plus(1), cuts: appended.cuts }
     }
 
     pub fn kept(&self, promise: &Promise) -> Kept {
-        if self.high_watermark() >= promise.until {
+        if !self.log.survived(Offset(promise.until.0 - 1), promise.cuts) {
+            Kept::Never
+        } else if self.high_watermark() >= promise.until {
             Kept::Yes
-        } else if self.log.cuts() != promise.cuts || self.is_deleted() {
+        } else if self.is_deleted() {
             Kept::Never
         } else {
             Kept::NotYet
         }
+    }
+
+    /// Where an epoch ended, or the newest one below it (KIP-101). The current one ends where the log does, even if
+    /// nothing was appended in it.
+    pub fn end_of_epoch(&self, epoch: LeaderEpoch) -> (LeaderEpoch, Offset) {
+        if epoch == self.leader_epoch() {
+            return (epoch, self.log.log_end());
+        }
+        self.log.epoch_for_end(epoch)
     }
 
     /// Whether a flush is due now, though nobody waits for it.
@@ -153,9 +179,7 @@ impl Partition {
 
     /// The log was flushed, or failed to be: lets everybody who waits look again.
     pub fn after_flush(&self) {
-        if self.settings.read().fsync() {
-            self.raise_high_watermark(self.log.flushed_end());
-        }
+        self.raise_high_watermark(self.log.flushed_end());
         self.progress.wake_all();
     }
 

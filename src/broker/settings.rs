@@ -1,9 +1,9 @@
 //! From a topic's settings to what its partitions do.
 
 use crate::broker::partition::PartitionSettings;
-use crate::config::{self, BrokerConfig, TopicConfig, TopicOverrides};
+use crate::config::{self, BrokerConfig, Compression, TopicConfig, TopicOverrides};
 use crate::log::{FlushPolicy, LogSettings, TimestampType};
-use crate::record::BatchRules;
+use crate::record::{BatchRules, Codec};
 
 /// What the settings mean for each partition.
 pub fn partition_settings(config: &TopicConfig, broker: &BrokerConfig) -> PartitionSettings {
@@ -35,6 +35,13 @@ pub fn partition_settings(config: &TopicConfig, broker: &BrokerConfig) -> Partit
         rules,
         flush_messages: config.flush_messages,
         flush_ms: config.flush_ms,
+        codec: config.compression.map(|compression| match compression {
+            Compression::None => Codec::None,
+            Compression::Gzip { .. } => Codec::Gzip,
+            Compression::Snappy => Codec::Snappy,
+            Compression::Lz4 => Codec::Lz4,
+            Compression::Zstd { .. } => Codec::Zstd,
+        }),
         min_insync_replicas: config.min_insync_replicas,
     }
 }
@@ -52,6 +59,7 @@ pub fn internal_topic_config(broker: &BrokerConfig, overrides: &TopicOverrides) 
         timestamp_after_max_ms: i64::MAX,
         timestamp_type: config::TimestampType::CreateTime,
         min_insync_replicas: 1,
+        compression: None,
         ..TopicConfig::resolve(overrides, broker)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::catalogue::{Command, CommandLogError};
 use super::core::{Core, Event};
-use super::partition::Partition;
+use super::partition::{Partition, PartitionSettings};
 use super::settings::partition_settings;
 use crate::base::{ErrorCode, LeaderEpoch, PartitionId, TopicName, TopicPartition, Uuid, nearest};
 use crate::config::{TopicConfig, TopicOverrides};
@@ -219,6 +219,10 @@ impl Core {
         for partition in topic.iter().flat_map(|topic| &topic.partitions) {
             partition.mark_deleted();
         }
+        // A new topic of the same name has the same directories: nothing of this one may touch them any more.
+        for partition in topic.iter().flat_map(|topic| &topic.partitions) {
+            partition.log().retire();
+        }
         self.data().set_aside(name, id).map_err(|source| TopicError::Disk {
             what: format!("moving the files of topic \"{name}\" away"),
             source,
@@ -270,9 +274,7 @@ impl Core {
         let config = self.topic_config(name, &overrides);
         decisions.decide(&Command::SetTopicSettings { name: name.clone(), settings: overrides.as_map().clone() })?;
         let settings = Arc::new(partition_settings(&config, &self.config()));
-        for partition in &topic.partitions {
-            partition.set_settings(Arc::clone(&settings));
-        }
+        self.apply_settings(&topic, &settings);
         self.publish(|topics| {
             topics.insert(Arc::new(topic.changed(topic.partitions.clone(), overrides, config)));
         });
@@ -293,6 +295,17 @@ impl Core {
         };
         make()
             .map_err(|source| TopicError::Disk { what: format!("making the directories of topic \"{topic}\""), source })
+    }
+
+    /// Lets settings take effect in every partition of a topic.
+    pub(super) fn apply_settings(&self, topic: &Topic, settings: &Arc<PartitionSettings>) {
+        for partition in &topic.partitions {
+            partition.set_settings(Arc::clone(settings));
+            // What was good enough before may have to be flushed now.
+            if partition.flush_is_due() {
+                self.flusher().soon(partition);
+            }
+        }
     }
 
     /// Opens every partition of a topic that was decided.
@@ -320,7 +333,7 @@ impl Core {
         id: Uuid,
         index: PartitionId,
         epoch: LeaderEpoch,
-        settings: Arc<super::partition::PartitionSettings>,
+        settings: Arc<PartitionSettings>,
         start: OpenAs,
     ) -> Result<Arc<Partition>, TopicError> {
         let name = TopicPartition { topic: topic.clone(), partition: index };

@@ -47,6 +47,7 @@ impl PartitionLog {
         };
         let mut writer = self.writer.lock();
         let writer = &mut *writer;
+        self.check_retired()?;
         check_limits(batch, &writer.settings, now)?;
         if batch.header.has_producer_id()
             && let Some(repeated) = writer.producers.check(&batch.header, marker.as_ref())?

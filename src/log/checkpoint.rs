@@ -35,25 +35,25 @@ impl PartitionLog {
     /// Whether a checkpoint would change anything.
     pub fn wants_checkpoint(&self) -> bool {
         let writer = self.writer.lock();
-        writer.names_made > writer.names_synced
+        let behind = writer.names_made > writer.names_synced
             || writer.epochs_unsaved
             || !writer.states.contains(&writer.next_offset)
-            || !writer.sealed.is_empty()
+            || !writer.sealed.is_empty();
+        behind && !self.files.is_retired()
     }
 
     /// Flushes everything and moves the recovery point to the log end.
     pub fn checkpoint(&self) -> Result<Offset, LogError> {
-        let checkpoint = match self.begin_checkpoint() {
-            Ok(checkpoint) => checkpoint,
-            Err((path, source)) => return Err(LogError::Io { doing: "write", path, source }),
-        };
-        checkpoint.complete(false)
+        self.begin_checkpoint()?.complete(false)
     }
 
     /// A clean stop: after it, a start reads no log data. The log can still be used.
     pub fn close(&self) -> Result<(), LogError> {
         if self.wants_checkpoint() {
-            self.checkpoint()?;
+            match self.checkpoint() {
+                Err(LogError::Retired { .. }) => return Ok(()),
+                done => done?,
+            };
         }
         if let Some(active) = self.shown.read().active() {
             active.tidy();
@@ -61,15 +61,18 @@ impl PartitionLog {
         Ok(())
     }
 
-    fn begin_checkpoint(&self) -> Result<Checkpoint<'_>, Failed> {
-        let ticket = self.begin_flush();
+    fn begin_checkpoint(&self) -> Result<Checkpoint<'_>, LogError> {
+        let turn = self.take_turn();
         let mut writer = self.writer.lock();
+        self.check_retired()?;
+        // Under one hold of the lock: a state must not speak of what the ticket does not sync.
+        let ticket = self.ticket(turn, &writer);
         let disk = &*self.files.disk;
         let mut segments = Vec::new();
         let mut states = Vec::new();
         let write_state = |offset: Offset, bytes: &[u8]| {
             let path = self.files.path(offset, Kind::Producers);
-            Prepared::write(disk, &path, bytes).map(|prepared| (offset, prepared)).map_err(|error| (path, error))
+            Prepared::write(disk, &path, bytes).map(|prepared| (offset, prepared)).map_err(LogError::io("write", path))
         };
         // Data whose fsync failed must be verified again by the next start: no state may vouch for it.
         let oldest = self.shown.read().segments.first().map_or(Offset(i64::MAX), |first| first.base);
@@ -86,7 +89,7 @@ impl PartitionLog {
             if !writer.states.contains(&end) && !states.iter().any(|(offset, _)| *offset == end) {
                 let active = self.shown.read().active().cloned();
                 if let Some(active) = &active {
-                    active.write_indexes().map_err(|error| (active.log_path(), error))?;
+                    active.write_indexes().map_err(LogError::io("write", active.log_path()))?;
                     segments.push(Arc::clone(active));
                 }
                 states.push(write_state(end, &self.state(&writer, active.as_ref()).encode())?);
@@ -96,7 +99,7 @@ impl PartitionLog {
         if writer.epochs_unsaved {
             let path = self.files.dir.join(names::LEADER_EPOCHS);
             let prepared = Prepared::write(disk, &path, writer.epochs.to_text().as_bytes());
-            epochs = Some(prepared.map_err(|error| (path, error))?);
+            epochs = Some(prepared.map_err(LogError::io("write", path))?);
             writer.epochs_unsaved = false;
         }
         let recovery_point = if safe { writer.next_offset } else { self.recovery_point() };
@@ -130,10 +133,11 @@ impl Checkpoint<'_> {
                 Err(source) => failure = Some(source),
             }
         }
-        let flushed = self.ticket.finish();
         if !synced && failure.is_none() {
             failure = disk.sync_dir(&log.files.dir).err();
         }
+        // The last that is done by a name: now the log may be retired.
+        let flushed = self.ticket.finish();
         if let Some(source) = failure {
             log.writer.lock().epochs_unsaved = true;
             return Err(LogError::Io { doing: "replace state files in", path: log.files.dir.clone(), source });
@@ -184,14 +188,18 @@ pub fn checkpoint_many(disk: &dyn Disk, logs: &[&PartitionLog]) -> Vec<Result<Of
     let mut results: Vec<Option<Result<Offset, LogError>>> = logs.iter().map(|_| None).collect();
     if order.len() <= FLUSH_SINGLY_MAX {
         for n in order {
-            results[n] = Some(logs[n].checkpoint());
+            results[n] = match logs[n].checkpoint() {
+                Err(LogError::Retired { .. }) => None,
+                done => Some(done),
+            };
         }
     } else {
         let mut begun = Vec::new();
         for n in order {
             match logs[n].begin_checkpoint() {
                 Ok(checkpoint) => begun.push((n, checkpoint)),
-                Err((path, source)) => results[n] = Some(Err(LogError::Io { doing: "write", path, source })),
+                Err(LogError::Retired { .. }) => {}
+                Err(error) => results[n] = Some(Err(error)),
             }
         }
         let dir = begun.first().map(|(n, _)| logs[*n].files.dir.clone());

@@ -13,6 +13,8 @@ pub enum LogError {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("{} failed before ({reason}) and is not used until a probe write succeeds", dir.display())]
     Failed { dir: PathBuf, reason: String },
+    #[error("the log in {} was retired: its topic is deleted", dir.display())]
+    Retired { dir: PathBuf },
 }
 
 impl LogError {
@@ -44,7 +46,7 @@ pub enum AppendError {
     TransactionOpen { producer_id: i64, since: Offset },
     #[error("a marker of coordinator epoch {epoch} for producer {producer_id} comes too late: {current} is known")]
     CoordinatorFenced { producer_id: i64, epoch: i32, current: i32 },
-    #[error("the transaction marker can't be read: {0}")]
+    #[error("the batch can't be used: {0}")]
     Marker(#[from] BatchError),
     #[error("the offsets of this partition are used up")]
     OffsetsUsedUp,

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
+
 use super::disk::{Disk, DiskFile, OpenMode};
 use super::file_pool::{FileId, FilePool};
 use super::names::{self, Kind};
@@ -14,14 +16,34 @@ pub(super) struct Files {
     pub disk: Arc<dyn Disk>,
     pub pool: Arc<FilePool>,
     pub dir: PathBuf,
+    /// The directory is no longer this log's: nothing is opened or removed there. Held for reading while that is done.
+    retired: RwLock<bool>,
 }
 
 impl Files {
+    pub fn new(disk: Arc<dyn Disk>, pool: Arc<FilePool>, dir: PathBuf) -> Files {
+        Files { disk, pool, dir, retired: RwLock::new(false) }
+    }
+
+    /// From now on no file is opened or removed by its name; those that are open stay open.
+    pub fn retire(&self) {
+        *self.retired.write() = true;
+    }
+
+    pub fn is_retired(&self) -> bool {
+        *self.retired.read()
+    }
+
     pub fn path(&self, base: Offset, kind: Kind) -> PathBuf {
         names::path(&self.dir, base, kind)
     }
 
     pub fn open(&self, base: Offset, kind: Kind, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        let retired = self.retired.read();
+        if *retired {
+            // Not `NotFound`: a transaction index that is not found says that nothing was aborted.
+            return Err(io::Error::other("the log was retired: its topic is deleted"));
+        }
         self.disk.open(&self.path(base, kind), mode)
     }
 
@@ -30,8 +52,12 @@ impl Files {
         self.pool.get(id, || self.open(base, kind, mode))
     }
 
-    /// Removes a file; one that is not there is as good.
+    /// Removes a file; one that is not there, or not this log's any more, is as good.
     pub fn remove(&self, base: Offset, kind: Kind) -> io::Result<()> {
+        let retired = self.retired.read();
+        if *retired {
+            return Ok(());
+        }
         match self.disk.remove(&self.path(base, kind)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),

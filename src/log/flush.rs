@@ -26,13 +26,20 @@ pub struct FlushTicket<'a> {
     end: Mark,
     segments: Vec<Arc<Segment>>,
     names_made: Option<u64>,
+    _turn: Turn<'a>,
+}
+
+/// The right to flush; one at a time has it.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    log: &'a PartitionLog,
 }
 
 impl PartitionLog {
     /// Makes everything appended so far durable; gives the flushed end, which can lie further. Several threads may
     /// call it: who comes while a flush runs waits for it, and then flushes only if there is more.
     pub fn flush(&self) -> Result<Offset, LogError> {
-        let ticket = self.begin_flush();
+        let ticket = self.begin_flush()?;
         match ticket.sync() {
             Ok(()) => Ok(ticket.finish()),
             Err((path, source)) => Err(ticket.fail(path, source)),
@@ -41,14 +48,26 @@ impl PartitionLog {
 
     /// Waits for a flush that runs, and begins another. Who holds several tickets must have taken them in the order
     /// of [`PartitionLog::serial`], as [`flush_many`] does.
-    pub fn begin_flush(&self) -> FlushTicket<'_> {
+    pub fn begin_flush(&self) -> Result<FlushTicket<'_>, LogError> {
+        let turn = self.take_turn();
+        let writer = self.writer.lock();
+        self.check_retired()?;
+        Ok(self.ticket(turn, &writer))
+    }
+
+    /// Waits until nobody flushes; nobody else does until the turn is dropped.
+    pub(super) fn take_turn(&self) -> Turn<'_> {
         let mut flushing = self.flushing.lock();
         while *flushing {
             self.flush_ended.wait(&mut flushing);
         }
         *flushing = true;
-        drop(flushing);
-        let writer = self.writer.lock();
+        Turn { log: self }
+    }
+
+    /// A ticket for what was appended so far. It covers no more than this: what is said of the log at the end of the
+    /// flush must have been looked at under the same hold of the writer's lock.
+    pub(super) fn ticket<'a>(&'a self, turn: Turn<'a>, writer: &Writer) -> FlushTicket<'a> {
         let shown = self.shown.read();
         let mut segments = writer.unsynced.clone();
         if let Some(active) = shown.active() {
@@ -59,7 +78,7 @@ impl PartitionLog {
             }
         }
         let names_made = (writer.names_made > writer.names_synced).then_some(writer.names_made);
-        FlushTicket { log: self, end: shown.end, segments, names_made }
+        FlushTicket { log: self, end: shown.end, segments, names_made, _turn: turn }
     }
 
     /// The log ends where it was last flushed; everything behind is gone, from the files as from every state.
@@ -162,7 +181,7 @@ impl FlushTicket<'_> {
     }
 }
 
-impl Drop for FlushTicket<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         *self.log.flushing.lock() = false;
         self.log.flush_ended.notify_one();
@@ -174,10 +193,16 @@ pub fn flush_many(disk: &dyn Disk, logs: &[&PartitionLog]) -> Vec<Result<Offset,
     let mut order: Vec<usize> = (0..logs.len()).collect();
     order.sort_by_key(|n| logs[*n].serial);
     order.dedup_by_key(|n| logs[*n].serial);
-    let tickets: Vec<(usize, FlushTicket<'_>)> = order.iter().map(|n| (*n, logs[*n].begin_flush())).collect();
+    let mut results: Vec<Option<Result<Offset, LogError>>> = logs.iter().map(|_| None).collect();
+    let mut tickets = Vec::new();
+    for n in order {
+        match logs[n].begin_flush() {
+            Ok(ticket) => tickets.push((n, ticket)),
+            Err(error) => results[n] = Some(Err(error)),
+        }
+    }
     let dirty = tickets.iter().filter(|(_, ticket)| ticket.is_needed()).count();
     let together = dirty > FLUSH_SINGLY_MAX && sync_together(disk, &tickets);
-    let mut results: Vec<Option<Result<Offset, LogError>>> = logs.iter().map(|_| None).collect();
     for (n, ticket) in tickets {
         let synced = if together || !ticket.is_needed() { Ok(()) } else { ticket.sync() };
         results[n] = Some(match synced {

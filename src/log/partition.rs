@@ -186,7 +186,7 @@ impl PartitionLog {
     ) -> Result<(PartitionLog, OpenReport), LogError> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         let pool = start.pool.clone().unwrap_or_else(|| FilePool::new(POOL_FILES_DEFAULT));
-        let files = Arc::new(Files { disk, pool, dir: dir.to_owned() });
+        let files = Arc::new(Files::new(disk, pool, dir.to_owned()));
         let mut report = OpenReport::default();
         let recovered = recovery::recover(&files, &settings, &start, now, &mut report)?;
         let log = PartitionLog {
@@ -201,6 +201,23 @@ impl PartitionLog {
             undecided: AtomicBool::new(true),
         };
         Ok((log, report))
+    }
+
+    /// Lets go of the directory, which is about to be moved away or to become another log's. Waits for a flush or
+    /// checkpoint that runs; once this has returned nothing of this log touches the path, and whatever would change
+    /// or flush the log is refused. What is open can still be read.
+    pub fn retire(&self) {
+        let _turn = self.take_turn();
+        let _writer = self.writer.lock();
+        self.files.retire();
+    }
+
+    /// Asked under the writer's lock: the answer holds as long as the lock is held.
+    pub(super) fn check_retired(&self) -> Result<(), LogError> {
+        match self.files.is_retired() {
+            true => Err(LogError::Retired { dir: self.files.dir.clone() }),
+            false => Ok(()),
+        }
     }
 
     pub fn dir(&self) -> &Path {
@@ -321,9 +338,10 @@ impl PartitionLog {
         let mut shown = self.shown.write();
         shown.gaps = settings.cleanup_compact;
         if writer.settings.flush_policy == FlushPolicy::Os && settings.flush_policy == FlushPolicy::Fsync {
-            // Without the promise everything was visible at once, and what was seen is not taken back.
+            // What was acknowledged without a flush has been seen: a failed one must not take it back.
             writer.floor = shown.end;
         }
+        drop(shown);
         writer.settings = settings;
     }
 

@@ -28,6 +28,9 @@ impl PartitionLog {
     /// segment that is due is rolled first.
     pub fn retain(&self, now: Now, high_watermark: Offset) -> Result<Retained, LogError> {
         let mut writer = self.writer.lock();
+        if self.files.is_retired() {
+            return Ok(Retained { removed_segments: 0, removed_bytes: 0, log_start: self.log_start() });
+        }
         let (mut sights, log_start) = {
             let shown = self.shown.read();
             let count = shown.segments.len();
@@ -70,6 +73,7 @@ impl PartitionLog {
     /// log end at most; the broker keeps it below the high watermark.
     pub fn trim(&self, before: Offset) -> Result<Retained, LogError> {
         let mut writer = self.writer.lock();
+        self.check_retired()?;
         let gone = {
             let mut shown = self.shown.write();
             let before = before.min(shown.end.offset);

@@ -18,7 +18,7 @@ pub use compress::{Codec, CompressError};
 pub use control::ControlKind;
 pub use murmur2::{murmur2, partition_for_key};
 pub use records::{HeaderIter, RecordIter, RecordView, Records};
-pub use valid::{BatchRules, ValidBatch};
+pub use valid::{BatchRules, ValidBatch, repack};
 
 /// CRC-32C (Castagnoli), by the processor's own instruction where it has one.
 pub fn crc32c(bytes: &[u8]) -> u32 {

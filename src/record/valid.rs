@@ -1,6 +1,6 @@
 //! What a broker checks of a client's batch before it takes any lock (Kafka's LogValidator and UnifiedLog).
 
-use super::{BatchError, BatchHeader, BatchView};
+use super::{BatchError, BatchHeader, BatchView, Codec, HEADER_BYTES, LENGTH_PREFIX_BYTES, attributes};
 use crate::base::Offset;
 use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 
@@ -47,6 +47,22 @@ impl<'a> ValidBatch<'a> {
         }
         Ok(ValidBatch { header: batch.header, bytes })
     }
+}
+
+/// The same records packed otherwise, for a topic whose `compression.type` asks for it. Everything but codec, length
+/// and CRC stays as the client sent it.
+pub fn repack(batch: &ValidBatch<'_>, codec: Codec) -> Result<Vec<u8>, BatchError> {
+    let body = &batch.bytes[HEADER_BYTES..];
+    let plain = batch.header.codec()?.decompress(body, DECOMPRESSED_BATCH_BYTES_MAX)?;
+    let mut bytes = vec![0; HEADER_BYTES];
+    codec.compress(&plain, &mut bytes)?;
+    let mut header = batch.header;
+    header.attributes = header.attributes & !attributes::CODEC_MASK | codec.id();
+    header.batch_length = i32::try_from(bytes.len() - LENGTH_PREFIX_BYTES)
+        .map_err(|_| BatchError::TooLarge { bytes: bytes.len(), max: i32::MAX as usize })?;
+    header.crc = header.crc_with(&bytes[HEADER_BYTES..]);
+    bytes[..HEADER_BYTES].copy_from_slice(&header.encode());
+    Ok(bytes)
 }
 
 fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
@@ -98,7 +114,7 @@ fn check_records(batch: &BatchView<'_>, rules: &BatchRules) -> Result<(), BatchE
 mod tests {
     use super::*;
     use crate::base::ErrorCode;
-    use crate::record::{BatchBuilder, Codec, ProducerStamp, attributes};
+    use crate::record::{BatchBuilder, ProducerStamp};
 
     const RULES: BatchRules = BatchRules { bytes_max: 1000, keys_required: false };
 
@@ -164,6 +180,31 @@ mod tests {
         assert_eq!(code(&old, &RULES), ErrorCode::InvalidRecord);
         assert_eq!(code(&[good.clone(), good].concat(), &RULES), ErrorCode::InvalidRecord);
         assert_eq!(code(&[], &RULES), ErrorCode::CorruptMessage);
+    }
+
+    #[test]
+    fn a_repacked_batch_holds_the_same_records() {
+        let stamp = ProducerStamp { producer_id: 3, producer_epoch: 1, base_sequence: 9 };
+        for from in Codec::ALL {
+            let sent = batch(from, stamp);
+            let sent = ValidBatch::check(&sent, &RULES).expect("valid");
+            for to in Codec::ALL {
+                let packed = repack(&sent, to).expect("packs");
+                let packed = ValidBatch::check(&packed, &RULES).expect("still valid");
+                assert_eq!(packed.header.codec(), Ok(to));
+                let same = (packed.header.producer_id, packed.header.base_sequence, packed.header.max_timestamp);
+                assert_eq!(same, (3, 9, 2));
+                let records = |batch: &ValidBatch<'_>| {
+                    let view = BatchView { header: batch.header, bytes: batch.bytes };
+                    view.records(1000)
+                        .expect("unpacks")
+                        .iter()
+                        .map(|r| r.expect("a record").value.map(<[u8]>::to_vec))
+                        .collect::<Vec<_>>()
+                };
+                assert_eq!(records(&packed), records(&sent), "{from:?} to {to:?}");
+            }
+        }
     }
 
     #[test]

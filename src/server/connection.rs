@@ -27,6 +27,16 @@ pub struct Connection {
     _stop: Subscription,
 }
 
+/// What a read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    Bytes,
+    /// The peer has said all it has to say.
+    End,
+    /// The broker stops, or the peer was silent for too long: half a line is no line.
+    NoMore,
+}
+
 /// Why a connection ended, where that is worth a word.
 #[derive(Debug, thiserror::Error)]
 pub enum Ended {
@@ -61,11 +71,13 @@ impl Connection {
             if let Some(opening) = Opening::of(&received) {
                 break opening;
             }
-            if self.read_more(&mut received)? == 0 {
-                match Opening::at_end(&received) {
+            match self.read_more(&mut received)? {
+                Received::Bytes => {}
+                Received::NoMore => return Ok(()),
+                Received::End => match Opening::at_end(&received) {
                     Some(opening) => break opening,
                     None => return Ok(()),
-                }
+                },
             }
         };
         let outcome = match opening {
@@ -82,15 +94,18 @@ impl Connection {
         outcome
     }
 
-    /// Reads once into `received`; 0 is the end of input, or an idle connection's time being over.
-    pub fn read_more(&self, received: &mut Vec<u8>) -> io::Result<usize> {
+    /// Reads once into `received`.
+    pub fn read_more(&self, received: &mut Vec<u8>) -> io::Result<Received> {
         const PIECE_BYTES: usize = 8 * 1024;
         received.reserve(PIECE_BYTES);
         loop {
             match rustix::io::read(self.socket.as_fd(), rustix::buffer::spare_capacity(received)) {
-                Ok(read) => return Ok(read),
+                // The stop ends reading, too; what the peer was in the middle of saying is not to be completed.
+                Ok(0) if self.core.is_stopping() => return Ok(Received::NoMore),
+                Ok(0) => return Ok(Received::End),
+                Ok(_) => return Ok(Received::Bytes),
                 Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return Ok(0),
+                Err(rustix::io::Errno::AGAIN) => return Ok(Received::NoMore),
                 Err(error) => return Err(error.into()),
             }
         }

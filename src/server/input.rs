@@ -109,7 +109,13 @@ impl FrameReader {
             self.small.drain(..self.start);
             self.start = 0;
             self.small.reserve(SMALL_BYTES.saturating_sub(self.small.len()));
-            rustix::io::read(socket.as_fd(), rustix::buffer::spare_capacity(&mut self.small))?
+            // A signal (Ctrl-Z and fg will do) is no reason to give up a connection.
+            loop {
+                match rustix::io::read(socket.as_fd(), rustix::buffer::spare_capacity(&mut self.small)) {
+                    Err(rustix::io::Errno::INTR) => {}
+                    other => break other?,
+                }
+            }
         };
         Ok(if read == 0 { Filled::End } else { Filled::Bytes })
     }

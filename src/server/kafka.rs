@@ -30,6 +30,7 @@ pub fn serve(connection: &Connection, first_bytes: &[u8]) -> Result<(), Ended> {
         held: None,
         slots: VecDeque::new(),
         peer_done: false,
+        closing: None,
     };
     let outcome = requests.run();
     requests.abandon();
@@ -45,6 +46,8 @@ struct Requests<'a> {
     slots: VecDeque<Slot>,
     /// The peer sends no more, but may still read.
     peer_done: bool,
+    /// The request after those in `slots` ends the connection, and why.
+    closing: Option<String>,
 }
 
 impl Requests<'_> {
@@ -59,6 +62,9 @@ impl Requests<'_> {
                 if self.held.is_some() {
                     continue;
                 }
+                if let Some(reason) = self.closing.take() {
+                    return Err(Ended::Refused(reason));
+                }
                 if stopping || self.peer_done {
                     return Ok(());
                 }
@@ -70,8 +76,9 @@ impl Requests<'_> {
                 }
                 continue;
             };
-            if front.wants_flush() {
-                if self.may_share() && self.reader.more_waits(&self.connection.socket) {
+            let flushes = front.wants_flush();
+            if flushes {
+                if !stopping && self.may_share() && self.reader.more_waits(&self.connection.socket) {
                     if let Ok(Filled::Bytes) = self.reader.fill(&self.connection.socket) {
                         continue;
                     }
@@ -79,7 +86,9 @@ impl Requests<'_> {
                 }
                 core.flusher().run();
             }
-            if self.look(stopping) {
+            // What is being flushed is worth the wait even now: it was accepted, and is going to be kept.
+            let last = stopping && !flushes;
+            if self.look(last) {
                 continue;
             }
             let Some(Slot::Waiting(front)) = self.slots.front() else { continue };
@@ -90,16 +99,21 @@ impl Requests<'_> {
                 Woken::Socket if front.wants_flush() && !self.peer_done => self.peer_done = true,
                 Woken::Socket => return Ok(()),
             }
-            self.look(core.is_stopping());
         }
     }
 
     /// Answers frames that are here for as long as their turn is now.
     fn take_frames(&mut self) -> Result<(), Ended> {
-        loop {
+        while self.closing.is_none() {
             let frame = match self.held.take() {
                 Some(frame) => Some(frame),
-                None => self.reader.next_frame().map_err(|error| Ended::Refused(error.to_string()))?,
+                None => match self.reader.next_frame() {
+                    Ok(frame) => frame,
+                    Err(error) => {
+                        self.closing = Some(error.to_string());
+                        return Ok(());
+                    }
+                },
             };
             let Some(frame) = frame else { return Ok(()) };
             let in_turn = self.slots.is_empty() || (self.may_share() && is_produce(&frame));
@@ -115,10 +129,11 @@ impl Requests<'_> {
                 Answer::Reply(reply) => self.slots.push_back(Slot::Ready(reply)),
                 Answer::Wait(pending) => self.slots.push_back(Slot::Waiting(pending)),
                 Answer::Silent => {}
-                Answer::Close(reason) => return Err(Ended::Refused(reason)),
+                Answer::Close(reason) => self.closing = Some(reason),
             }
             self.reader.recycle(frame);
         }
+        Ok(())
     }
 
     /// Whether a further produce request may be appended now: all before it wait for a flush, too.
@@ -127,7 +142,10 @@ impl Requests<'_> {
             Slot::Ready(_) => true,
             Slot::Waiting(pending) => pending.wants_flush(),
         };
-        self.held.is_none() && self.slots.len() < SHARED_FLUSH_MAX && self.slots.iter().all(flushes)
+        self.closing.is_none()
+            && self.held.is_none()
+            && self.slots.len() < SHARED_FLUSH_MAX
+            && self.slots.iter().all(flushes)
     }
 
     /// Lets the first in line look whether it has what it waits for.

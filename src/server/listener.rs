@@ -18,6 +18,11 @@ use crate::broker::{Caller, Core, ListenerName};
 /// Out of descriptors or memory: so long until the next try, in which others may give some back.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
+/// A peer that is gone without a word is noticed within this and a few probes.
+const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_PROBES: u32 = 3;
+
 /// The principal of everybody on a listener that asks for no authentication, as in Kafka.
 const ANONYMOUS: &str = "User:ANONYMOUS";
 
@@ -117,6 +122,7 @@ impl Acceptor {
     fn start(&self, socket: TcpStream, peer: SocketAddr) -> io::Result<()> {
         socket.set_nonblocking(false)?;
         socket.set_nodelay(true)?;
+        keep_alive(&socket)?;
         let waker = Arc::new(ConnectionWaker::default());
         let caller = Caller {
             principal: ANONYMOUS.into(),
@@ -146,6 +152,17 @@ impl Acceptor {
         }
         Ok(())
     }
+}
+
+/// Has the system ask now and then whether the peer is still there: one that follows a quiet topic and vanishes
+/// would be noticed by nothing else. (Kafka sets it, too.)
+fn keep_alive(socket: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, KEEP_ALIVE_AFTER)?;
+    sockopt::set_tcp_keepintvl(socket, KEEP_ALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(socket, KEEP_ALIVE_PROBES)?;
+    Ok(())
 }
 
 struct Leave {

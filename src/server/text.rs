@@ -1,6 +1,6 @@
 //! A connection that speaks lines of text.
 
-use super::connection::{Connection, Ended};
+use super::connection::{Connection, Ended, Received};
 use super::output::Output;
 use super::waker::{Watch, Woken};
 use crate::base::limits::{TEXT_CONSUME_RECORDS_DEFAULT, TEXT_LINE_EXTRA_BYTES};
@@ -15,7 +15,7 @@ pub fn serve(connection: &Connection, first_bytes: &[u8]) -> Result<(), Ended> {
     let mut lines = Lines::new(limits.line_bytes);
     lines.push(first_bytes);
     let session = TextSession::new(connection.caller.clone());
-    let conversation = Conversation {
+    let mut conversation = Conversation {
         connection,
         limits,
         lines,
@@ -25,7 +25,10 @@ pub fn serve(connection: &Connection, first_bytes: &[u8]) -> Result<(), Ended> {
         input_ended: false,
         too_long: false,
     };
-    conversation.run()
+    let outcome = conversation.run();
+    // Whatever ended it: what was appended is made safe.
+    conversation.session.abandon(&connection.core);
+    outcome
 }
 
 fn limits(connection: &Connection) -> Limits {
@@ -53,7 +56,7 @@ struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
-    fn run(mut self) -> Result<(), Ended> {
+    fn run(&mut self) -> Result<(), Ended> {
         loop {
             let hungry = self.take_lines();
             let step = self.resume()?;
@@ -74,12 +77,11 @@ impl Conversation<'_> {
                         return Ok(());
                     }
                 }
-                TextStep::Wait => {
-                    if self.connection.core.is_stopping() {
-                        return Ok(());
-                    }
-                    self.wait(hungry)?;
+                // A FOLLOW ends as if its count were reached; what is being flushed is worth the wait.
+                TextStep::Wait if self.connection.core.is_stopping() && self.session.is_following() => {
+                    self.session.stop_following();
                 }
+                TextStep::Wait => self.wait(hungry)?,
             }
         }
     }
@@ -120,10 +122,11 @@ impl Conversation<'_> {
     /// Writes what is due, running the flush that it waits for.
     fn resume(&mut self) -> Result<TextStep, Ended> {
         let core = &self.connection.core;
-        let mut step = self.session.resume(core, &mut self.out, OUTPUT_BYTES);
+        let full = self.limits.reply_bytes.clamp(1, OUTPUT_BYTES);
+        let mut step = self.session.resume(core, &mut self.out, full);
         if step == TextStep::Wait && self.session.wants_flush() {
             core.flusher().run();
-            step = self.session.resume(core, &mut self.out, OUTPUT_BYTES);
+            step = self.session.resume(core, &mut self.out, full);
         }
         self.send()?;
         Ok(step)
@@ -145,17 +148,20 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    /// Reads once. False when a peer that said nothing for too long is let go.
+    /// Reads once. False when nothing more is to be read.
     fn read(&mut self) -> Result<bool, Ended> {
         let mut received = Vec::new();
-        let read = self.connection.read_more(&mut received)?;
-        if read == 0 {
-            let waits_for_more = !self.input_ended;
-            self.input_ended = true;
-            self.lines.end();
-            return Ok(waits_for_more);
+        match self.connection.read_more(&mut received)? {
+            Received::Bytes => self.lines.push(&received),
+            Received::End => {
+                self.input_ended = true;
+                self.lines.end();
+            }
+            Received::NoMore => {
+                self.input_ended = true;
+                return Ok(false);
+            }
         }
-        self.lines.push(&received);
         Ok(true)
     }
 

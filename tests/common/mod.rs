@@ -8,8 +8,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rafka::protocol::kafka::api::fetch::{FetchPartition, FetchTopic, PartitionData};
+use rafka::protocol::kafka::api::incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
 use rafka::protocol::kafka::api::produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData};
-use rafka::protocol::kafka::api::{FetchRequest, ProduceRequest};
+use rafka::protocol::kafka::api::{FetchRequest, IncrementalAlterConfigsRequest, ProduceRequest};
 use rafka::protocol::kafka::{Decoder, Message, RecordsField, Request, ResponseHeader, request_frame};
 use rafka::record::{BatchBuilder, Codec, ProducerStamp};
 
@@ -209,4 +210,13 @@ pub fn batch(values: &[&str], stamp: ProducerStamp) -> Vec<u8> {
         builder.append(1_700_000_000_000, None, Some(value.as_bytes()), &[]);
     }
     builder.finish(stamp).expect("no codec")
+}
+
+/// Sets one of a topic's settings.
+pub fn set_topic(server: &Server, topic: &str, name: &str, value: &str) {
+    let config = AlterableConfig { name: name.to_owned(), config_operation: 0, value: Some(value.to_owned()) };
+    let resource = AlterConfigsResource { resource_type: 2, resource_name: topic.to_owned(), configs: vec![config] };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    let answer = KafkaConnection::to(server).call(&request);
+    assert_eq!(answer.responses[0].error_code, 0, "{:?}", answer.responses[0].error_message);
 }

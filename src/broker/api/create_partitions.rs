@@ -1,5 +1,7 @@
 //! CreatePartitions: gives topics more partitions (KIP-195).
 
+use std::collections::HashSet;
+
 use super::Context;
 use crate::base::ErrorCode;
 use crate::broker::caller::{Operation, Resource, authorize};
@@ -9,8 +11,9 @@ use crate::protocol::kafka::api::create_partitions::{
 };
 
 pub fn handle(context: Context<'_>, request: CreatePartitionsRequest) -> CreatePartitionsResponse {
-    let results = request.topics.iter().enumerate().map(|(n, asked)| {
-        let twice = request.topics.iter().take(n).any(|before| before.name == asked.name);
+    let mut seen = HashSet::new();
+    let results = request.topics.iter().map(|asked| {
+        let twice = !seen.insert(asked.name.as_str());
         let outcome = match twice {
             true => Err(TopicError::Refused {
                 code: ErrorCode::InvalidRequest,

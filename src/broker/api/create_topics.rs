@@ -1,6 +1,6 @@
 //! CreateTopics: makes topics, or checks whether it could (KIP-4, KIP-525 for the settings in the answer).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Context;
 use super::describe_configs::created_configs;
@@ -21,10 +21,11 @@ pub fn handle(context: Context<'_>, request: CreateTopicsRequest) -> CreateTopic
         *times.entry(&topic.name).or_default() += 1;
     }
     let mut answered = Vec::with_capacity(request.topics.len());
+    let mut refused_twice = HashSet::new();
     for asked in &request.topics {
         if times.get(asked.name.as_str()).is_some_and(|times| *times > 1) {
             // Which of them was meant? Neither is made, and the name is answered once.
-            if !answered.iter().any(|result: &CreatableTopicResult| result.name == asked.name) {
+            if refused_twice.insert(&asked.name) {
                 let sentence = "the topic is named twice in one request".to_owned();
                 answered.push(refused(&asked.name, ErrorCode::InvalidRequest, sentence));
             }

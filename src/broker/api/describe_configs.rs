@@ -1,5 +1,6 @@
 //! DescribeConfigs: every setting of a topic or broker, with where its value comes from (KIP-133, KIP-226, KIP-569).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Context;
@@ -50,7 +51,10 @@ impl Resource {
 }
 
 pub fn handle(context: Context<'_>, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
-    let results = request.resources.iter().map(|asked| {
+    // A resource that is named again is not described again: the answer must not outgrow the question.
+    let mut seen = HashSet::new();
+    let once = |asked: &&DescribeConfigsResource| seen.insert((asked.resource_type, asked.resource_name.clone()));
+    let results = request.resources.iter().filter(once).map(|asked| {
         let mut result = DescribeConfigsResult {
             resource_type: asked.resource_type,
             resource_name: asked.resource_name.clone(),
@@ -60,8 +64,9 @@ pub fn handle(context: Context<'_>, request: DescribeConfigsRequest) -> Describe
         match describe(context, asked) {
             Ok(settings) => {
                 let wanted = |setting: &&DescribedSetting| match &asked.configuration_keys {
-                    None => true,
-                    Some(keys) => keys.iter().any(|key| key == setting.name()),
+                    Some(keys) if !keys.is_empty() => keys.iter().any(|key| key == setting.name()),
+                    // Kafka takes an empty list for none (ConfigHelper).
+                    _ => true,
                 };
                 result.configs = settings.iter().filter(wanted).map(|setting| row(setting, &request)).collect();
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Answer, Context, Envelope, check_leader_epoch};
-use crate::base::{ErrorCode, Now, Offset};
+use crate::base::{ErrorCode, LeaderEpoch, Now, Offset};
 use crate::broker::answer::{Pending, Reply};
 use crate::broker::caller::{Operation, Resource, authorize};
 use crate::broker::core::Core;
@@ -171,7 +171,7 @@ impl Fetch {
         };
         let from = Offset(asked.fetch_offset);
         if asked.last_fetched_epoch >= 0 {
-            let (epoch, end) = log.epoch_for_end(crate::base::LeaderEpoch(asked.last_fetched_epoch));
+            let (epoch, end) = partition.end_of_epoch(LeaderEpoch(asked.last_fetched_epoch));
             if epoch.0 < asked.last_fetched_epoch || end < from {
                 data.diverging_epoch = EpochEndOffset { epoch: epoch.0, end_offset: end.0 };
                 found.urgent = true;

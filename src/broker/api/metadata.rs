@@ -1,6 +1,7 @@
 //! Metadata: the brokers, and the topics with who leads which partition. Naming a missing topic makes it, where broker
 //! and client both allow that.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Context;
@@ -33,7 +34,9 @@ pub fn handle(context: Context<'_>, request: MetadataRequest) -> MetadataRespons
             |topic: &&Arc<Topic>| authorize(context.caller, Operation::Describe, Resource::Topic(topic.name.as_str()));
         topics.iter().filter(allowed).map(|topic| describe(context, topic, with_operations)).collect()
     } else {
-        let asked = request.topics.iter().flatten();
+        // A topic that is named again is not described again: the answer must not outgrow the question.
+        let mut seen = HashSet::new();
+        let asked = request.topics.iter().flatten().filter(|asked| seen.insert((&asked.name, asked.topic_id)));
         asked.map(|asked| find(context, asked, request.allow_auto_topic_creation, with_operations)).collect()
     };
     let (host, port) = context.caller.broker_address();

@@ -65,7 +65,7 @@ pub fn handle(context: Context<'_>, request: OffsetCommitRequest) -> Answer {
     Answer::Wait(Box::new(WaitingCommit {
         envelope: context.envelope,
         response,
-        under_way,
+        under_way: Some(under_way),
         deadline_ms: context.now.mono_ms + TIMEOUT_MS,
         _subscription: subscription,
     }))
@@ -134,22 +134,28 @@ fn fail(response: &mut OffsetCommitResponse, code: ErrorCode) {
 struct WaitingCommit {
     envelope: Envelope,
     response: OffsetCommitResponse,
-    under_way: CommitUnderWay,
+    /// Gone once it counts, or never will.
+    under_way: Option<CommitUnderWay>,
     deadline_ms: i64,
     _subscription: Subscription,
 }
 
 impl Pending for WaitingCommit {
     fn look(&mut self, core: &Core, now: Now, last: bool) -> Option<Answer> {
-        match self.under_way.partition.kept(&self.under_way.promise) {
-            Kept::Yes => core.finish_commit(&mut self.under_way),
+        let Some(mut under_way) = self.under_way.take() else {
+            return Some(self.envelope.reply(&self.response));
+        };
+        match under_way.partition.kept(&under_way.promise) {
+            Kept::Yes => core.finish_commit(&mut under_way),
             Kept::Never => fail(&mut self.response, ErrorCode::CoordinatorNotAvailable),
             Kept::NotYet if last || now.mono_ms >= self.deadline_ms => {
-                core.flusher().soon(&self.under_way.partition);
+                // It is in the log, and counts once it is safe, whatever the client is told.
+                core.leave_commit(under_way);
                 fail(&mut self.response, ErrorCode::RequestTimedOut);
             }
             Kept::NotYet => {
-                core.flusher().want(&self.under_way.partition);
+                core.flusher().want(&under_way.partition);
+                self.under_way = Some(under_way);
                 return None;
             }
         }

@@ -37,13 +37,9 @@ fn find(
     }
     let topic = context.core.topic(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let partition = topic.partition(asked.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    let current = partition.leader_epoch();
-    let verdict = check_leader_epoch(asked.current_leader_epoch, current);
+    let verdict = check_leader_epoch(asked.current_leader_epoch, partition.leader_epoch());
     if verdict.is_error() {
         return Err(verdict);
     }
-    if asked.leader_epoch == current.0 {
-        return Ok((current, partition.log().log_end()));
-    }
-    Ok(partition.log().epoch_for_end(LeaderEpoch(asked.leader_epoch)))
+    Ok(partition.end_of_epoch(LeaderEpoch(asked.leader_epoch)))
 }

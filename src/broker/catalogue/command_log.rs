@@ -108,8 +108,13 @@ impl CommandLog {
         let line = line(&Entry { index: self.index + 1, term: self.term, what });
         let written = self.file.write_all_at(self.end, &[IoSlice::new(&line)]).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
-            // Whether the line is on disk nobody knows: the next decision starts a new file without it.
+            // Whether the line is on disk nobody knows. It was refused, and must not come true at the next start: a new
+            // file without it takes the place of this one, now or before the next decision.
             self.suspect = true;
+            if self.rewrite().is_err() {
+                // At least this process and its page cache forget it.
+                let _ = self.file.set_len(self.end);
+            }
             return Err(storage(&self.path, error));
         }
         self.end += line.len() as u64;

@@ -132,6 +132,17 @@ impl TextSession {
         TextStep::Ready
     }
 
+    /// The connection is over: what nobody is told of any more is still made safe, and commits still count.
+    pub fn abandon(&mut self, core: &Core) {
+        for slot in self.slots.drain(..) {
+            match slot {
+                Slot::Produced { partition, .. } => core.flusher().soon(&partition),
+                Slot::Committed { commit, .. } => core.leave_commit(commit),
+                Slot::Ready(_) | Slot::Reading(_) | Slot::Bye => {}
+            }
+        }
+    }
+
     /// Whether the first outstanding reply waits for a flush, which the waiting thread then runs itself.
     pub fn wants_flush(&self) -> bool {
         matches!(self.slots.front(), Some(Slot::Produced { .. } | Slot::Committed { .. }))
@@ -214,6 +225,8 @@ impl TextSession {
         // Subscribed before anybody looks: see `waiting`.
         let wait = partition.subscribe(&self.caller.waker);
         let promise = partition.promise(&appended);
+        // In the next round, whoever runs it, however long this one's turn to be answered may take.
+        core.flusher().want(partition);
         Ok(Slot::Produced { partition: Arc::clone(partition), promise, offset: appended.base_offset, _wait: wait })
     }
 

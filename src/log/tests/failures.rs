@@ -216,14 +216,14 @@ fn a_flush_counts_only_what_was_there_when_it_began() {
     let (_, place) = memory();
     let (log, _) = place.open(&small(), OpenAs::unclean());
     append(&log, &batch(2, 10, 0), 0).expect("appended");
-    let ticket = log.begin_flush();
+    let ticket = log.begin_flush().expect("in use");
     append(&log, &batch(3, 10, 0), 0).expect("appended");
     ticket.sync().expect("synced");
     assert_eq!(ticket.finish(), Offset(2));
     assert_eq!(log.flushed_end(), Offset(2));
     assert!(log.unflushed_bytes() > 0);
     // Who gives up changes nothing.
-    drop(log.begin_flush());
+    drop(log.begin_flush().expect("in use"));
     assert_eq!(log.flushed_end(), Offset(2));
     assert_eq!(log.flush().expect("flushed"), Offset(5));
     assert_eq!(log.unflushed_bytes(), 0);
@@ -374,4 +374,39 @@ fn what_can_not_be_removed_now_goes_at_the_next_start() {
     assert_eq!((log.log_start(), log.log_end(), log.segment_count()), (Offset(25), Offset(30), segments));
     let left = disk.list(&place.dir).expect("listed").into_iter().filter(|name| name.ends_with(".log")).count();
     assert_eq!(left, segments);
+}
+
+#[test]
+fn a_state_never_speaks_of_what_was_appended_while_its_checkpoint_began() {
+    // Whether the second batch rolls, or goes into a segment that was clean.
+    for rolls in [true, false] {
+        let (disk, place) = memory();
+        let segment_bytes = if rolls { by_producer(7, 0, 2).len() as u64 } else { 1000 };
+        let settings = LogSettings { segment_bytes, ..small() };
+        let (log, _) = place.open(&settings, OpenAs::unclean());
+        append(&log, &by_producer(7, 0, 2), 0).expect("appended");
+        log.flush().expect("flushed");
+        let wait = || std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::scope(|scope| {
+            // The checkpoint stands still where it takes stock, with the writer's lock; the append queues for it.
+            let readers_wait = log.shown.write();
+            let checkpoint = scope.spawn(|| log.checkpoint().expect("written"));
+            while !log.writer.is_locked() {
+                std::thread::yield_now();
+            }
+            let append = scope.spawn(|| append(&log, &by_producer(7, 2, 2), 0).expect("appended"));
+            wait();
+            drop(readers_wait);
+            assert_eq!(append.join().expect("no panic").base_offset, Offset(2));
+            assert_eq!(checkpoint.join().expect("no panic"), Offset(2));
+        });
+        disk.crash();
+        drop(log);
+        let (log, report) = place.open(&settings, OpenAs::unclean());
+        assert_eq!(report.holes, 0, "{report:?}");
+        assert_eq!(log.log_end(), Offset(2), "nobody flushed the second batch");
+        let again = append(&log, &by_producer(7, 2, 2), 0).expect("the producer tries again");
+        assert!(!again.duplicate);
+        assert_eq!(all(&log), [(0, 1), (2, 3)]);
+    }
 }

@@ -1,11 +1,15 @@
 //! Letting go of old segments, and readers who still hold them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
-use crate::base::Offset;
-use crate::log::memory_disk::MemoryDisk;
+use crate::base::{ErrorCode, Offset};
+use crate::log::memory_disk::{MemoryDisk, Operation};
 use crate::log::testing::*;
-use crate::log::{LogSettings, OpenAs, PartitionLog, ReadError};
+use crate::log::{LogError, LogSettings, OpenAs, PartitionLog, ReadError, checkpoint_many, flush_many};
 
 /// Segments of four batches with one record each, one every ten milliseconds.
 fn filled(place: &Place, count: i64) -> (PartitionLog, u64, LogSettings) {
@@ -101,4 +105,92 @@ fn a_log_trimmed_further_than_what_a_crash_left_goes_on_there() {
     assert_eq!((log.log_start(), log.log_end()), (Offset(4), Offset(4)), "{report:?}");
     assert_eq!(append(&log, &batch(1, 1, 0), 0).expect("appended").base_offset, Offset(4));
     assert_eq!(spans(&read_from(&log, Offset(4), 100).expect("readable").0), [(4, 4)]);
+}
+
+#[test]
+fn a_retired_log_leaves_the_directory_to_its_successor() {
+    let place = Place::real();
+    let (old, _, settings) = filled(&place, 10);
+    append(&old, &batch(1, 100, 100), 100).expect("appended");
+    old.retire();
+    std::fs::rename(&place.dir, place.dir.with_extension("deleted")).expect("set aside");
+    let (new, ..) = filled(&place, 11);
+    let files = || -> BTreeMap<String, Vec<u8>> {
+        let names = place.disk.list(&place.dir).expect("listed");
+        names.into_iter().map(|name| (name.clone(), place.bytes(&name))).collect()
+    };
+    let before = files();
+    old.set_settings(LogSettings { retention_ms: 1000, ..settings });
+    let retained = old.retain(at(50_000), Offset(11)).expect("nothing to do");
+    assert_eq!((retained.removed_segments, retained.log_start), (0, Offset(0)));
+    assert!(matches!(old.trim(Offset(9)), Err(LogError::Retired { .. })));
+    let refused = append(&old, &batch(1, 100, 0), 0).expect_err("retired");
+    assert_eq!(refused.error_code(), ErrorCode::KafkaStorageError);
+    assert!(refused.to_string().contains("was retired"), "{refused}");
+    // Nobody is told that the last batch is durable.
+    assert!(matches!(old.flush(), Err(LogError::Retired { .. })));
+    assert!(matches!(flush_many(&*place.disk, &[&old])[..], [Err(LogError::Retired { .. })]));
+    assert!(matches!(old.checkpoint(), Err(LogError::Retired { .. })));
+    assert!(matches!(checkpoint_many(&*place.disk, &[&old])[..], [Ok(Offset(10))]));
+    assert!(!old.wants_checkpoint());
+    old.close().expect("nothing to do");
+    assert_eq!(old.flushed_end(), Offset(10));
+    // What is open can be read, what is not is not looked for in somebody else's directory.
+    assert!(old.read(Offset(9), 1000, Offset(11), true).expect("open").is_some());
+    let unopened = old.read(Offset(0), 1000, Offset(11), true);
+    assert!(matches!(unopened, Err(ReadError::Storage(_))), "{unopened:?}");
+    drop(old);
+    assert!(files() == before, "the successor's files are as they were");
+    assert_eq!(read_from(&new, Offset(0), 1000).expect("readable").0.len(), 11);
+}
+
+#[test]
+fn a_log_is_retired_when_what_runs_on_its_files_has_ended() {
+    type Job = fn(&PartitionLog);
+    let jobs: [(Operation, Job); 3] = [
+        (Operation::SyncData, |log| assert!(log.flush().is_ok())),
+        (Operation::Rename, |log| assert!(log.checkpoint().is_ok())),
+        (Operation::Remove, |log| assert!(log.retain(at(50_000), Offset(11)).is_ok())),
+    ];
+    for (stops_at, job) in jobs {
+        let disk = MemoryDisk::new();
+        let place = Place::on(Arc::new(disk.clone()));
+        let (log, _, settings) = filled(&place, 10);
+        append(&log, &batch(1, 100, 100), 100).expect("appended");
+        log.set_settings(LogSettings { retention_ms: 40_000, ..settings });
+        let (entered, has_entered) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let mut gate = Some((entered, may_go_on));
+        disk.watch_blocking(move |operation, path| {
+            // A roll removes what has the new segment's name, under the writer's lock.
+            if operation == stops_at && !path.to_string_lossy().contains("00000011") {
+                if let Some((entered, may_go_on)) = gate.take() {
+                    entered.send(()).expect("somebody waits");
+                    may_go_on.recv().expect("somebody lets it go");
+                }
+            }
+        });
+        let retired = Arc::new(AtomicBool::new(false));
+        let touched = Arc::new(AtomicUsize::new(0));
+        let (is_retired, count) = (Arc::clone(&retired), Arc::clone(&touched));
+        disk.watch(move |_, _| {
+            count.fetch_add(usize::from(is_retired.load(Ordering::SeqCst)), Ordering::SeqCst);
+            None
+        });
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| job(&log));
+            has_entered.recv().expect("it began");
+            let retiring = scope.spawn(|| {
+                log.retire();
+                retired.store(true, Ordering::SeqCst);
+            });
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(!retired.load(Ordering::SeqCst), "{stops_at:?} runs");
+            go_on.send(()).expect("it waits");
+            running.join().expect("no panic");
+            retiring.join().expect("no panic");
+        });
+        log.close().expect("nothing to do");
+        assert_eq!(touched.load(Ordering::SeqCst), 0, "{stops_at:?}");
+    }
 }
