@@ -272,7 +272,7 @@ mod tests {
         ) {
             let disk = MemoryDisk::new();
             disk.create_dir("/d".as_ref()).expect("made");
-            let files = Files { disk: Arc::new(disk), pool: FilePool::new(1), dir: "/d".into() };
+            let files = Files::new(Arc::new(disk), FilePool::new(1), "/d".into());
             let index: EntryFile<OffsetEntry> = EntryFile::empty(&Arc::new(files), Offset(0));
             let entry = |n: u32| OffsetEntry { relative: n * 3 + 1, position: n * 10 };
             (0..count).for_each(|n| index.push(entry(n)));
