@@ -163,11 +163,12 @@ fn a_log_is_retired_when_what_runs_on_its_files_has_ended() {
         let mut gate = Some((entered, may_go_on));
         disk.watch_blocking(move |operation, path| {
             // A roll removes what has the new segment's name, under the writer's lock.
-            if operation == stops_at && !path.to_string_lossy().contains("00000011") {
-                if let Some((entered, may_go_on)) = gate.take() {
-                    entered.send(()).expect("somebody waits");
-                    may_go_on.recv().expect("somebody lets it go");
-                }
+            if operation == stops_at
+                && !path.to_string_lossy().contains("00000011")
+                && let Some((entered, may_go_on)) = gate.take()
+            {
+                entered.send(()).expect("somebody waits");
+                may_go_on.recv().expect("somebody lets it go");
             }
         });
         let retired = Arc::new(AtomicBool::new(false));
