@@ -66,7 +66,6 @@ struct Sending<'a> {
     output: Vec<u8>,
     progress: Progress,
     counts_bytes: bool,
-    outage_noted: bool,
 }
 
 impl ProduceSession<'_> {
@@ -93,7 +92,6 @@ impl ProduceSession<'_> {
             output: Vec::new(),
             progress: Progress::start(self.session.verbosity.wants_progress(reports), counted, size),
             counts_bytes: size.is_some(),
-            outage_noted: false,
         };
         let stopped = sending.read_all(&mut source);
         sending.finish(stopped)
@@ -214,18 +212,10 @@ impl Sending<'_> {
         })
     }
 
-    /// Between two blocks: what has been delivered, what has not, whether the brokers are there.
+    /// Between two blocks: what has been delivered, and what has not.
     fn look_around(&mut self) -> Result<(), Stopped> {
         if self.producer.has_failures() {
             return Err(Stopped::Undelivered(None));
-        }
-        match self.producer.outage() {
-            None => self.outage_noted = false,
-            Some(outage) if !self.outage_noted && outage.is_no_broker() => {
-                ::log::warn!("{outage}; trying again");
-                self.outage_noted = true;
-            }
-            Some(_) => {}
         }
         if !self.counts_bytes {
             self.progress.set_done(self.producer.delivered());

@@ -181,6 +181,11 @@ impl Lane {
         self.in_flight
     }
 
+    /// Whether something that did not get through has still to.
+    pub(super) fn is_recovering(&self) -> bool {
+        self.is_recovering
+    }
+
     pub(super) fn retry_at(&self) -> Option<Instant> {
         self.retry_at
     }

@@ -177,6 +177,10 @@ pub struct Producer {
     refresh_at: Option<Instant>,
     refresh_tries: u32,
     outage: Option<ClientError>,
+    /// The spell of trouble that is on has been told of.
+    outage_noted: bool,
+    /// Spells of trouble told of so far.
+    outages: u64,
     delivered: u64,
     deliveries: VecDeque<Delivery>,
     failures: VecDeque<DeliveryFailure>,
@@ -207,6 +211,8 @@ impl Producer {
             refresh_at: None,
             refresh_tries: 0,
             outage: None,
+            outage_noted: false,
+            outages: 0,
             delivered: 0,
             deliveries: VecDeque::new(),
             failures: VecDeque::new(),
@@ -376,6 +382,12 @@ impl Producer {
     /// Why nothing can be delivered at the moment, while that is so.
     pub fn outage(&self) -> Option<&ClientError> {
         self.outage.as_ref()
+    }
+
+    /// How often delivery has come to a halt and was tried again. Each time the log has one warning, however many tries
+    /// it took: [`send`](Self::send) may wait in the middle of it, where its caller can say nothing.
+    pub fn outages(&self) -> u64 {
+        self.outages
     }
 }
 

@@ -39,6 +39,10 @@ fn moved(asked: &Asked) -> Reply {
     produced(asked, ErrorCode::NotLeaderOrFollower)
 }
 
+fn disk_full(asked: &Asked) -> Reply {
+    produced(asked, ErrorCode::KafkaStorageError)
+}
+
 fn close(_: &Asked) -> Reply {
     Reply::Close
 }
@@ -107,6 +111,28 @@ fn a_leader_that_moved_delays_and_loses_nothing() {
     producer.flush().expect("delivered");
     assert_eq!(stamps(&broker), [(7, 0), (7, 0), (7, 0)]);
     assert_eq!(producer.delivered(), 1);
+}
+
+#[test]
+fn trouble_is_told_once_a_spell_and_not_once_a_try() {
+    let broker = broker(&[disk_full, disk_full, close, ok, ok, disk_full]);
+    let (mut producer, topic) = producer(&broker, one_by_one());
+    for (tags, outages) in [(1..2, 1), (2..3, 1), (3..4, 2)] {
+        send(&mut producer, topic, tags);
+        producer.flush().expect("delivered");
+        assert_eq!((producer.outages(), producer.outage()), (outages, None));
+    }
+    assert_eq!(producer.delivered(), 3);
+}
+
+#[test]
+fn trouble_is_told_while_the_buffer_is_full() {
+    let broker = FakeBroker::start(|asked| if asked.key == ApiKey::Produce { disk_full(asked) } else { Reply::Usual });
+    let config = ProducerConfig { buffer_bytes: 1, delivery_timeout: Duration::from_millis(100), ..one_by_one() };
+    let (mut producer, topic) = producer(&broker, config);
+    send(&mut producer, topic, 1..3);
+    assert_eq!(producer.outages(), 1);
+    assert!(producer.has_failures(), "it waited until the time was over");
 }
 
 #[test]

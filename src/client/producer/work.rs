@@ -68,7 +68,23 @@ impl Producer {
         self.renew_identities()?;
         self.refresh_leaders(now);
         self.transmit(now);
+        self.note_outage();
         Ok(progress)
+    }
+
+    /// Tells of trouble when it begins. It is over when every batch that it held up has got through.
+    fn note_outage(&mut self) {
+        match &self.outage {
+            Some(outage) if !self.outage_noted && (outage.is_retriable() || outage.is_no_broker()) => {
+                ::log::warn!("{outage}; trying again");
+                self.outage_noted = true;
+                self.outages += 1;
+            }
+            None if self.outage_noted => {
+                self.outage_noted = self.routes.iter().any(|route| route.lane.is_recovering());
+            }
+            Some(_) | None => {}
+        }
     }
 
     pub(super) fn seal_and_work(&mut self, lane: usize) -> Result<(), ClientError> {
@@ -342,7 +358,10 @@ impl Producer {
                 // A batch that was cut in two has one header more.
                 self.buffered -= waiting_before + before;
                 self.buffered += route.lane.waiting_bytes();
-                if let Outcome::Refused(code) = outcome {
+                // Only where the leader matters is the refusal itself the trouble, not a consequence of another.
+                if let Outcome::Refused(code) = outcome
+                    && ask_leader
+                {
                     let what = format!("sending to {}", self.place(index));
                     self.outage = Some(ClientError::Refused { what, code, message: verdict.message });
                 }
