@@ -72,7 +72,12 @@ impl PartitionLog {
             indexed.map_err(|error| self.failed(writer, doing(error)))?;
         }
         let position = segment.bytes();
-        self.write(writer, &segment, position, batch, &stored)?;
+        if let Err(error) = self.write(writer, &segment, position, batch, &stored) {
+            if aborted.is_some() {
+                segment.drop_abort();
+            }
+            return Err(error);
+        }
         segment.note(&stored, position);
         if let Some(aborted) = &aborted {
             segment.count_abort(aborted);

@@ -6,6 +6,9 @@ pub const INDEX_ENTRIES_PENDING: usize = 64;
 /// Batches at the end of a log whose places are remembered, so that who follows it needs no index.
 pub const RECENT_BATCHES: usize = 32;
 
+/// Ends of reads remembered per segment, where the next read most likely begins.
+pub const BOOKMARKS: usize = 8;
+
 /// Read at once when headers are hopped through to find an offset.
 pub const SEEK_WINDOW_BYTES: usize = 4 * 1024;
 

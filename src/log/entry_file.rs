@@ -6,6 +6,7 @@
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -43,6 +44,8 @@ pub(super) struct EntryFile<E> {
     base: Offset,
     id: FileId,
     state: Mutex<State<E>>,
+    /// How many entries lay below what was searched last.
+    hint: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -52,14 +55,37 @@ struct State<E> {
     last: Option<E>,
 }
 
-/// The search reads a block of this many entries once it is narrowed down so far.
-const BLOCK_ENTRIES: usize = 256;
+/// Entries that a search reads at once: it is narrowed down to so many, and their neighbours.
+const BLOCK_ENTRIES_MAX: usize = 512;
+const BLOCK_ENTRIES: usize = BLOCK_ENTRIES_MAX - 2;
+/// No entry is larger.
+const ENTRY_BYTES_MAX: usize = 12;
+
+/// The first of `0..count` for which `before` does not hold.
+fn partition_point(count: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
 
 impl<E: Entry> EntryFile<E> {
     /// With no entries yet, whatever the file holds.
     pub fn empty(files: &Arc<Files>, base: Offset) -> EntryFile<E> {
         let state = State { on_file: 0, pending: Vec::new(), last: None };
-        EntryFile { files: Arc::clone(files), base, id: FileId::fresh(), state: Mutex::new(state) }
+        EntryFile {
+            files: Arc::clone(files),
+            base,
+            id: FileId::fresh(),
+            state: Mutex::new(state),
+            hint: AtomicUsize::new(0),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -181,37 +207,39 @@ impl<E: Entry> EntryFile<E> {
         };
         let file = self.file()?;
         let (mut low, mut high) = (0, on_file);
-        while high - low > BLOCK_ENTRIES {
-            let middle = low + (high - low) / 2;
-            if before(&self.read_one(&*file, middle)?) {
-                low = middle + 1;
+        // Who reads on looks close to where the last one looked.
+        let mut middle = self.hint.load(Ordering::Relaxed).min(on_file).saturating_sub(1);
+        loop {
+            // One more on either side: the neighbours of the place that is searched.
+            let start = if high - low <= BLOCK_ENTRIES { low.saturating_sub(1) } else { middle };
+            let mut block = [0; BLOCK_ENTRIES_MAX * ENTRY_BYTES_MAX];
+            let block = &mut block[..(on_file - start).min(BLOCK_ENTRIES_MAX) * E::BYTES];
+            file.read_exact_at((start * E::BYTES) as u64, block)?;
+            let count = block.len() / E::BYTES;
+            let entry = |n: usize| E::decode(&block[n * E::BYTES..(n + 1) * E::BYTES]);
+            let inside = partition_point(count, |n| before(&entry(n)));
+            if inside == 0 && start > 0 {
+                high = start;
+            } else if inside == count && start + count < on_file {
+                low = start + count;
             } else {
-                high = middle;
+                self.hint.store(start + inside, Ordering::Relaxed);
+                let above = (inside < count).then(|| entry(inside));
+                return Ok(Around {
+                    below: inside.checked_sub(1).map(entry),
+                    above: above.or(if start + inside == on_file { first_pending } else { None }),
+                    count: start + inside,
+                });
             }
+            middle = low + (high - low) / 2;
         }
-        // One more on either side: the neighbours of the place that is searched.
-        let start = low.saturating_sub(1);
-        let block = self.read_block(&*file, start..(high + 1).min(on_file))?;
-        let inside = block.partition_point(&before);
-        let above = block.get(inside).copied();
-        Ok(Around {
-            below: inside.checked_sub(1).map(|n| block[n]),
-            above: above.or(if start + inside == on_file { first_pending } else { None }),
-            count: start + inside,
-        })
     }
 
     fn read_one(&self, file: &dyn DiskFile, n: usize) -> io::Result<E> {
-        let mut bytes = [0; 16];
+        let mut bytes = [0; ENTRY_BYTES_MAX];
         let bytes = &mut bytes[..E::BYTES];
         file.read_exact_at((n * E::BYTES) as u64, bytes)?;
         Ok(E::decode(bytes))
-    }
-
-    fn read_block(&self, file: &dyn DiskFile, range: std::ops::Range<usize>) -> io::Result<Vec<E>> {
-        let mut bytes = vec![0; range.len() * E::BYTES];
-        file.read_exact_at((range.start * E::BYTES) as u64, &mut bytes)?;
-        Ok(bytes.chunks_exact(E::BYTES).map(E::decode).collect())
     }
 
     fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
@@ -222,5 +250,45 @@ impl<E: Entry> EntryFile<E> {
 impl<E> Drop for EntryFile<E> {
     fn drop(&mut self) {
         self.files.pool.forget(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::file_pool::FilePool;
+    use super::super::indexes::OffsetEntry;
+    use super::super::memory_disk::MemoryDisk;
+    use super::*;
+    use crate::log::Disk;
+
+    proptest! {
+        #[test]
+        fn a_search_finds_the_place_whatever_is_on_file_and_was_searched_before(
+            count in 0..3000u32,
+            written in any::<bool>(),
+            wanted in proptest::collection::vec(0..9100u32, 1..20),
+        ) {
+            let disk = MemoryDisk::new();
+            disk.create_dir("/d".as_ref()).expect("made");
+            let files = Files::new(Arc::new(disk), FilePool::new(1), "/d".into());
+            let index: EntryFile<OffsetEntry> = EntryFile::empty(&Arc::new(files), Offset(0));
+            let entry = |n: u32| OffsetEntry { relative: n * 3 + 1, position: n * 10 };
+            (0..count).for_each(|n| index.push(entry(n)));
+            if written {
+                index.write_out(None).expect("written");
+            }
+            for wanted in wanted {
+                let around = index.search(|entry| entry.relative <= wanted).expect("readable");
+                let below = (0..count).take_while(|n| entry(*n).relative <= wanted).count() as u32;
+                prop_assert_eq!(around.count, below as usize);
+                prop_assert_eq!(around.below, below.checked_sub(1).map(entry));
+                prop_assert_eq!(around.above, (below < count).then(|| entry(below)));
+            }
+            index.truncate(|entry| entry.relative < 4000).expect("cut");
+            prop_assert_eq!(index.len() as u32, count.min(1333));
+            prop_assert_eq!(index.last(), count.min(1333).checked_sub(1).map(entry));
+        }
     }
 }

@@ -85,6 +85,9 @@ impl PartitionLog {
     fn cut_to_flushed(&self, writer: &mut Writer) {
         let (mark, dropped, kept, gaps) = {
             let mut shown = self.shown.write();
+            if shown.flushed.offset < writer.floor.offset {
+                writer.unsafe_below = Some(writer.floor.offset);
+            }
             // What a start found whole is kept, even if it could not be flushed again: part of it was acknowledged.
             let mark = if shown.flushed.offset < writer.floor.offset { writer.floor } else { shown.flushed };
             let keep = shown.segments.partition_point(|segment| Some(segment.base) <= mark.segment);

@@ -8,6 +8,7 @@
 //! partition  append  flush  checkpoint  read  times  retention     what a log does
 //! recovery  inventory  walk  ready                                 what a start finds, and makes of it
 //! segment  seek  scan  verified                                    a file of batches
+//! inspect  check                                                   the same files, seen from outside
 //! entry_file  indexes  txn_index  state_file  epochs  producers    what is kept beside them
 //! disk  real_disk  memory_disk  file_pool  files  names  whole_file     hands
 //! ```

@@ -61,7 +61,7 @@ pub(super) struct Writer {
     pub sealed: Vec<Sealed>,
     /// State files there are.
     pub states: BTreeSet<Offset>,
-    /// Where the log ended when it was opened: nothing below is ever cut.
+    /// Where the log ended when it was opened, or when flushes began to be promised: nothing below is ever cut.
     pub floor: Mark,
     pub failure: Option<Failure>,
     /// A failure was logged, and nothing was appended since.

@@ -45,6 +45,8 @@ pub struct ProducerState {
     pub last_seen_ms: i64,
     /// The first offset of its open transaction.
     pub transaction_start: Option<Offset>,
+    /// Batches of it may be missing that were there: any sequence may come next.
+    pub uncertain: bool,
     batches: [ProducerBatch; PRODUCER_BATCHES_REMEMBERED],
     /// How many of them are filled; the newest is the last.
     batch_count: usize,
@@ -59,6 +61,7 @@ impl ProducerState {
             last_timestamp: -1,
             last_seen_ms: 0,
             transaction_start: None,
+            uncertain: false,
             batches: Default::default(),
             batch_count: 0,
         }
@@ -150,7 +153,7 @@ impl Producers {
             }
             return Ok(None);
         }
-        if sequence >= 0 && known.epoch >= 0 {
+        if sequence >= 0 && !known.uncertain {
             let last = if epoch == known.epoch { known.last_sequence() } else { -1 };
             let expected = if last == i32::MAX { 0 } else { last + 1 };
             if sequence != expected {
@@ -184,6 +187,7 @@ impl Producers {
         state.set_epoch(header.producer_epoch);
         state.last_timestamp = header.max_timestamp;
         state.last_seen_ms = now_ms;
+        state.uncertain = false;
         if let Some(marker) = marker {
             state.coordinator_epoch = marker.coordinator_epoch;
             if let Some(first) = state.transaction_start.take() {
@@ -207,6 +211,12 @@ impl Producers {
             state.transaction_start = Some(header.base_offset);
             self.open.insert(header.base_offset, header.producer_id);
         }
+    }
+
+    /// Records are gone, by damage or retention, that nobody had entered here: of no producer is it certain what it
+    /// sent last. Repetitions of what is known are still found.
+    pub fn doubt(&mut self) {
+        self.by_id.values_mut().for_each(|state| state.uncertain = true);
     }
 
     /// Forgets who was silent for too long; never one with an open transaction.
@@ -313,6 +323,16 @@ mod tests {
         assert!(matches!(send(&mut producers, header(4, 0, 1, 1)), Ok(None)));
         assert!(matches!(send(&mut producers, header(4, 0, 1, 1)), Ok(Some(_))));
         assert!(matches!(send(&mut producers, header(4, 1, 1, 2)), Ok(None)));
+    }
+
+    #[test]
+    fn after_a_gap_any_sequence_may_come_and_repetitions_are_still_found() {
+        let mut producers = Producers::default();
+        assert!(send(&mut producers, header(3, 10, 1, 0)).is_ok());
+        producers.doubt();
+        assert!(matches!(send(&mut producers, header(3, 10, 1, 9)), Ok(Some(_))));
+        assert!(matches!(send(&mut producers, header(3, 25, 1, 9)), Ok(None)));
+        assert!(send(&mut producers, header(3, 27, 1, 10)).is_err(), "certain again");
     }
 
     #[test]

@@ -197,12 +197,14 @@ impl PartitionLog {
         }
         // What is missing behind the slice must be asked for to be told of.
         let hole = hole.or_else(|| segment.verified.lock().hole_at(good.end));
+        let next = hole.map_or(next, |hole| hole.first);
+        segment.bookmark(next, good.end);
         Ok(Found::Slice(LogSlice {
             file: segment.log_file().map_err(storage)?,
             position: good.start,
             len: (good.end - good.start) as usize,
             first_offset: first.base_offset,
-            next_offset: hole.map_or(next, |hole| hole.first),
+            next_offset: next,
         }))
     }
 

@@ -70,6 +70,9 @@ pub(super) fn recover(
         // The state may be older than the oldest segment that retention left.
         begin.offset = begin.offset.max(first.base);
     }
+    if state.as_ref().is_some_and(|state| state.next_offset < begin.offset) {
+        walk.producers.doubt();
+    }
     read_epochs(files, &segments, &begin, &mut walk)?;
     if start.clean && begin_leaves_something(&segments, &begin) {
         walk.report.note(format!("{}: the last stop was not as clean as it should be", files.dir.display()));
@@ -78,8 +81,12 @@ pub(super) fn recover(
     // Offsets that were safe once are not given out again, even if their records are gone.
     if !segments.is_empty() && walk.next < known_end {
         lose(&segments, walk.next, known_end, walk.report);
+        walk.producers.doubt();
         walk.next = known_end;
         whole = false;
+    }
+    if walk.next < log_start {
+        walk.producers.doubt();
     }
     let touched = segments.get(begin.segment..).unwrap_or_default().to_vec();
     let Walk { next, producers, epochs, epochs_rebuilt, scanned_bytes, mut sealed, .. } = walk;

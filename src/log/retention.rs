@@ -56,7 +56,14 @@ impl PartitionLog {
             })?;
         }
         if gone > 0 && gone == sights.len() {
-            self.roll(&mut writer, now).map_err(|error| self.failed(&mut writer, error))?;
+            // On a full disk there may be no room for a new segment yet: the others go first, and make some.
+            if let Err(error) = self.roll(&mut writer, now) {
+                let error = self.failed(&mut writer, error);
+                gone -= 1;
+                if gone == 0 {
+                    return Err(error);
+                }
+            }
         }
         sights.truncate(gone);
         self.drop_front(writer, sights.into_iter().map(|sight| sight.segment).collect())

@@ -58,6 +58,17 @@ impl Segment {
         if let Some(hole) = self.verified.lock().hole_over(target) {
             return Ok(Place::Hole(hole));
         }
+        if let Some(position) = self.bookmarked(target).filter(|position| *position < extent.end) {
+            let mut head = [0; HEADER_BYTES];
+            self.log_file()?.read_exact_at(position, &mut head)?;
+            if let Ok(header) = BatchHeader::parse(&head)
+                && header.base_offset == target
+                && position + header.total_bytes() as u64 <= extent.end
+                && header.next_offset() <= extent.bound
+            {
+                return Ok(Place::Batch { position, header });
+            }
+        }
         if !by_index {
             return self.examine(&*self.log_file()?, 0, self.base, target, extent);
         }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::bounds::BOOKMARKS;
 use super::disk::{DiskFile, OpenMode};
 use super::entry_file::EntryFile;
 use super::file_pool::FileId;
@@ -67,6 +68,13 @@ pub struct SegmentSummary {
     pub(super) growth: Growth,
 }
 
+/// Where reads ended, and most likely go on.
+#[derive(Debug, Default)]
+struct Bookmarks {
+    places: [Option<(Offset, u64)>; BOOKMARKS],
+    next: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct Segment {
     pub base: Offset,
@@ -80,6 +88,7 @@ pub(super) struct Segment {
     /// Whether the indexes were looked at since the log was opened; and whoever looks or rebuilds holds it.
     pub checked: Mutex<bool>,
     pub verified: Mutex<Verified>,
+    bookmarks: Mutex<Bookmarks>,
     /// The file that is being appended to, or not yet synced: not the pool's to close.
     held: Mutex<Option<Arc<dyn DiskFile>>>,
     /// An fsync of the file failed: it is not asked again.
@@ -103,6 +112,7 @@ impl Segment {
             growth: Mutex::new(growth),
             checked: Mutex::new(false),
             verified: Mutex::new(Verified::default()),
+            bookmarks: Mutex::default(),
             held: Mutex::new(None),
             abandoned: AtomicBool::new(false),
             shortened: AtomicBool::new(false),
@@ -143,6 +153,18 @@ impl Segment {
     /// Whether a sync is due for what was cut away; whoever asks must see to it.
     pub fn take_shortened(&self) -> bool {
         self.shortened.swap(false, Ordering::AcqRel)
+    }
+
+    /// A batch that begins with this offset starts (or will start) here.
+    pub fn bookmark(&self, offset: Offset, position: u64) {
+        let bookmarks = &mut *self.bookmarks.lock();
+        bookmarks.places[bookmarks.next] = Some((offset, position));
+        bookmarks.next = (bookmarks.next + 1) % BOOKMARKS;
+    }
+
+    pub fn bookmarked(&self, offset: Offset) -> Option<u64> {
+        let bookmarks = self.bookmarks.lock();
+        bookmarks.places.iter().flatten().find(|place| place.0 == offset).map(|place| place.1)
     }
 
     pub fn growth(&self) -> Growth {
@@ -217,6 +239,11 @@ impl Segment {
     /// Writes down an aborted transaction whose marker is about to be appended.
     pub fn write_abort(&self, aborted: &AbortedTxn) -> io::Result<()> {
         txn_index::append(&self.files, self.base, &self.growth().aborted, aborted)
+    }
+
+    /// The marker was not appended. Should the entry stay, the next one takes its place.
+    pub fn drop_abort(&self) {
+        let _ = txn_index::truncate(&self.files, self.base, &self.growth().aborted);
     }
 
     /// The marker was appended.

@@ -152,6 +152,7 @@ fn encode_producer(state: &ProducerState, out: &mut Vec<u8>) {
     put_i64(out, state.last_timestamp);
     put_i64(out, state.last_seen_ms);
     put_i64(out, state.transaction_start.map_or(-1, |first| first.0));
+    out.push(u8::from(state.uncertain));
     out.push(state.batches().len() as u8);
     for batch in state.batches() {
         put_i32(out, batch.last_sequence);
@@ -167,6 +168,11 @@ fn decode_producer(input: &mut Input<'_>) -> Result<ProducerState, StateFlaw> {
     state.last_timestamp = input.i64()?;
     state.last_seen_ms = input.i64()?;
     state.transaction_start = Some(input.i64()?).filter(|first| *first >= 0).map(Offset);
+    state.uncertain = match input.u8()? {
+        0 => false,
+        1 => true,
+        _ => return Err(StateFlaw::Contradiction),
+    };
     let batches = usize::from(input.u8()?);
     if batches > PRODUCER_BATCHES_REMEMBERED {
         return Err(StateFlaw::Contradiction);

@@ -91,10 +91,15 @@ impl<'a> Walk<'a> {
     ) -> Result<Ending, LogError> {
         let storage = LogError::io("recover", segment.log_path());
         let before = segment.bytes();
+        if position > 0 && position == before && next_base.is_none() {
+            // After a clean stop: the state says all there is to know.
+            segment.verified.lock().trust_from(position);
+            return Ok(Ending::Whole);
+        }
         let ending = self.segment_io(segment, position, next_base).map_err(storage)?;
         *segment.checked.lock() = true;
         let storage = LogError::io("look at the indexes of", segment.log_path());
-        if position == before && (position > 0 || !segment.has_index_files().map_err(storage)?) {
+        if before == 0 && !segment.has_index_files().map_err(storage)? {
             return Ok(ending);
         }
         if next_base.is_some() && ending != Ending::Cut {
@@ -262,6 +267,7 @@ impl<'a> Walk<'a> {
 
     fn hole(&mut self, segment: &Segment, hole: Hole) {
         if hole.first < hole.next {
+            self.producers.doubt();
             self.report.holes += 1;
             self.report.note(format!(
                 "{}: offsets {} up to (not including) {} are damaged",
@@ -384,6 +390,10 @@ fn rewind_producers(
         Some(state) => (state.next_offset, state.producers),
         None => (Offset::ZERO, Producers::default()),
     };
+    // Retention may have taken batches that no state has seen.
+    if segments.first().map_or(mark.offset, |first| first.base) > from {
+        producers.doubt();
+    }
     let seen_ms = |id| writer.producers.states().find(|known| known.producer_id == id).map(|known| known.last_seen_ms);
     for (n, segment) in segments.iter().enumerate() {
         let bound = segments.get(n + 1).map_or(mark.offset, |next| next.base);
@@ -404,8 +414,13 @@ fn rewind_producers(
                     note_producer(&mut producers, &*file, position, &header, now_ms)?;
                 }
                 Step::Batch { .. } => {}
-                Step::Damage { .. } if scanner.skip_damage()? => {}
-                Step::Damage { .. } | Step::End => break,
+                Step::Damage { .. } => {
+                    producers.doubt();
+                    if !scanner.skip_damage()? {
+                        break;
+                    }
+                }
+                Step::End => break,
             }
         }
     }

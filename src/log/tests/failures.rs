@@ -164,6 +164,24 @@ fn a_failed_fsync_takes_nothing_back_that_a_start_found() {
     assert!(log.flush().is_err());
     assert_eq!(log.log_end(), Offset(2));
     assert_eq!(all(&log), [(0, 1)]);
+    // Nor is it vouched for: the next start looks at it again.
+    disk.unwatch();
+    append(&log, &batch(1, 10, 0), PROBE_INTERVAL_MS).expect("healed");
+    log.checkpoint().expect("written");
+    assert_eq!(log.recovery_point(), Offset(0));
+}
+
+#[test]
+fn what_was_visible_before_flushes_were_promised_is_not_taken_back() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&LogSettings { flush_policy: FlushPolicy::Os, ..small() }, OpenAs::unclean());
+    append(&log, &batch(2, 10, 0), 0).expect("appended");
+    log.set_settings(small());
+    append(&log, &batch(3, 10, 0), 0).expect("appended");
+    refuse(&disk, Operation::SyncData, 0);
+    assert!(log.flush().is_err());
+    assert_eq!((log.log_end(), log.cuts()), (Offset(2), 1));
+    assert_eq!(all(&log), [(0, 1)]);
 }
 
 #[test]
@@ -314,6 +332,27 @@ fn a_checkpoint_that_fails_leaves_the_old_one_and_the_log_as_they_were() {
         assert_eq!(report.scanned_bytes, 0, "{refused:?}: {report:?}");
         assert_eq!(log.log_end(), Offset(5));
     }
+}
+
+#[test]
+fn retention_makes_room_on_a_disk_too_full_for_a_new_segment() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    for _ in 0..30 {
+        append(&log, &batch(1, 100, 0), 0).expect("appended");
+    }
+    log.flush().expect("flushed");
+    log.set_settings(LogSettings { retention_ms: 0, ..small() });
+    let before = log.segment_count();
+    disk.watch(|operation, path| {
+        let creates = operation == Operation::Open && path.ends_with("00000000000000000030.log");
+        creates.then(|| io::ErrorKind::StorageFull.into())
+    });
+    let retained = log.retain(at(1000), Offset(30)).expect("all but the active segment go");
+    assert_eq!((retained.removed_segments, log.segment_count()), (before - 1, 1));
+    disk.unwatch();
+    let retained = log.retain(at(1000), Offset(30)).expect("now there is room");
+    assert_eq!((retained.removed_segments, log.log_start()), (1, Offset(30)));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::log::inspect::check_partition;
 use crate::log::memory_disk::{Fault, MemoryDisk, Operation};
 use crate::log::testing::*;
 use crate::log::{Disk, FlushPolicy, LogSettings, OpenAs, PartitionLog, ReadError};
-use crate::record::BatchView;
+use crate::record::{BatchView, ProducerStamp};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -19,6 +19,11 @@ enum Step {
         records: usize,
         value_bytes: usize,
         later_ms: i64,
+        idempotent: bool,
+    },
+    /// The producer sends one of its last five batches again.
+    Repeat {
+        back: usize,
     },
     Read {
         from: usize,
@@ -57,8 +62,10 @@ enum Step {
 
 fn some_step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (1..5usize, 0..150usize, -5..20i64)
-            .prop_map(|(records, value_bytes, later_ms)| Step::Append { records, value_bytes, later_ms }),
+        12 => (1..5usize, 0..150usize, -5..20i64, any::<bool>()).prop_map(|(records, value_bytes, later_ms, idempotent)| {
+            Step::Append { records, value_bytes, later_ms, idempotent }
+        }),
+        2 => (0..5usize).prop_map(|back| Step::Repeat { back }),
         8 => (any::<usize>(), 0..2000usize, any::<usize>(), any::<bool>())
             .prop_map(|(from, max_bytes, upper, at_least_one)| Step::Read { from, max_bytes, upper, at_least_one }),
         4 => (-10..600i64, any::<usize>()).prop_map(|(ms, upper)| Step::FindTime { ms, upper }),
@@ -81,6 +88,8 @@ struct Kept {
     next: i64,
     times: Vec<i64>,
     bytes: Vec<u8>,
+    /// What the idempotent producer sends next, if it sent this one.
+    next_sequence: Option<i32>,
 }
 
 struct World {
@@ -96,6 +105,8 @@ struct World {
     poisoned: bool,
     /// Batches that were taken back after a failed fsync.
     ghosts: Vec<Kept>,
+    /// What the producer sends next after the batches that are trimmed away.
+    trimmed_sequence: i32,
 }
 
 impl World {
@@ -115,6 +126,7 @@ impl World {
             recovery_point: Offset(0),
             poisoned: false,
             ghosts: Vec::new(),
+            trimmed_sequence: 0,
         };
         world.reopen(false);
         world
@@ -150,7 +162,10 @@ impl World {
 
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Append { records, value_bytes, later_ms } => self.append(records, value_bytes, later_ms),
+            Step::Append { records, value_bytes, later_ms, idempotent } => {
+                self.append(records, value_bytes, later_ms, idempotent);
+            }
+            Step::Repeat { back } => self.repeat(back),
             Step::Read { from, max_bytes, upper, at_least_one } => self.read(from, max_bytes, upper, at_least_one),
             Step::FindTime { ms, upper } => self.find_time(ms, upper),
             Step::Flush => assert_eq!(self.log().flush().expect("flushed"), Offset(self.end())),
@@ -190,10 +205,14 @@ impl World {
         assert_eq!((log.log_start(), log.log_end()), (Offset(self.log_start), Offset(self.end())));
     }
 
-    fn append(&mut self, records: usize, value_bytes: usize, later_ms: i64) {
+    fn append(&mut self, records: usize, value_bytes: usize, later_ms: i64, idempotent: bool) {
         self.now_ms += later_ms.max(0);
+        let stamp = match idempotent {
+            true => ProducerStamp { producer_id: 7, producer_epoch: 0, base_sequence: self.next_sequence() },
+            false => ProducerStamp::NONE,
+        };
         // Senders' clocks go back now and then.
-        let bytes = batch(records, value_bytes, self.now_ms + later_ms.min(0));
+        let bytes = stamped(records, value_bytes, self.now_ms + later_ms.min(0), stamp, 0);
         let appended = append(self.log(), &bytes, self.now_ms).expect("appended");
         let base = self.end();
         assert_eq!(appended.base_offset, Offset(base));
@@ -202,7 +221,22 @@ impl World {
         stored[12..16].copy_from_slice(&0i32.to_be_bytes());
         let header = BatchView::parse(&bytes).expect("built").header;
         let times = (0..records as i64).map(|n| header.base_timestamp + n).collect();
-        self.batches.push(Kept { base, next: base + records as i64, times, bytes: stored });
+        let next_sequence = idempotent.then(|| stamp.base_sequence + records as i32);
+        self.batches.push(Kept { base, next: base + records as i64, times, bytes: stored, next_sequence });
+    }
+
+    fn next_sequence(&self) -> i32 {
+        let known = self.batches.iter().rev().find_map(|kept| kept.next_sequence);
+        known.unwrap_or(self.trimmed_sequence)
+    }
+
+    fn repeat(&mut self, back: usize) {
+        let mut sent = self.batches.iter().rev().filter(|kept| kept.next_sequence.is_some());
+        // What a trim cut through may be forgotten after a crash.
+        let Some(kept) = sent.nth(back).filter(|kept| kept.base >= self.log_start) else { return };
+        let repeated = append(self.log(), &kept.bytes, self.now_ms).expect("a repetition");
+        assert!(repeated.duplicate);
+        assert_eq!((repeated.base_offset.0, repeated.last_offset.0 + 1), (kept.base, kept.next));
     }
 
     fn append_fails(&mut self, written: usize, sticks: bool) {
@@ -327,6 +361,8 @@ impl World {
         let end = self.end();
         self.log_start = start;
         // The batch that a trim cut through is read whole.
+        let trimmed = self.batches.iter().rev().filter(|kept| kept.next <= start);
+        self.trimmed_sequence = trimmed.filter_map(|kept| kept.next_sequence).next().unwrap_or(self.trimmed_sequence);
         self.batches.retain(|kept| kept.next > start);
         assert!(self.batches.last().map_or(start, |last| last.next) == end);
     }
