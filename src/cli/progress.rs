@@ -126,7 +126,10 @@ fn describe(counted: Counted, done: u64, total: Option<u64>, per_second: f64) ->
     };
     let unit = if counted == Counted::Records { " records" } else { "" };
     let rate = format!("{}/s", show(per_second as u64));
-    let Some(total) = total else { return format!("{}{unit}, {rate}", show(done)) };
+    let Some(total) = total else {
+        let unit = if counted == Counted::Records && done == 1 { " record" } else { unit };
+        return format!("{}{unit}, {rate}", show(done));
+    };
     let text = format!("{} of {}{unit}, {rate}", show(done), show(total));
     let left = total.saturating_sub(done) as f64 / per_second;
     // Nobody plans for what takes longer than a month, and a rate of nothing tells no time at all.
@@ -173,6 +176,7 @@ mod tests {
         let text = describe(Counted::Bytes, 3 * gib / 2, Some(2 * gib), (128 * mib) as f64);
         assert_eq!(text, "1.5 GiB of 2.0 GiB, 128.0 MiB/s, 4s left");
         assert_eq!(describe(Counted::Records, 1_234_567, None, 1000.4), "1,234,567 records, 1,000/s");
+        assert_eq!(describe(Counted::Records, 1, None, 0.0), "1 record, 0/s");
         assert_eq!(describe(Counted::Records, 0, Some(10), 0.0), "0 of 10 records, 0/s");
     }
 

@@ -103,7 +103,8 @@ impl ConsumeSession<'_> {
             positions.start(place.clone(), start, stored[i]);
         }
         let total = (!self.follow).then(|| self.count.map_or(total, |count| count.min(total)));
-        let wants_progress = self.session.verbosity.wants_progress(true);
+        // What has no end makes no progress towards it.
+        let wants_progress = !self.follow && self.session.verbosity.wants_progress(true);
         let reading = Reading {
             args: self,
             consumer,
