@@ -192,6 +192,30 @@ def _(w):
     contains(dumped, "isvalid: true", "DumpLogSegments")
 
 
+@suite.case("compression.type: stored in the topic's codec whatever was sent, and every client reads it")
+def _(w):
+    need("kcat")
+    wanted = ["uncompressed", "gzip", "snappy", "lz4", "zstd"]
+    lines = "".join(f"key{i % 5}:a line that repeats itself, number {i}\n" for i in range(1000))
+    for codec in wanted:
+        w.sh(f"rafka-admin create-topic Stored-{codec} --setting compression.type={codec}")
+        for sent in ["none", "gzip", "snappy", "lz4", "zstd"]:
+            w.sh(f"kcat -P -b $B -t Stored-{codec} -K : -z {sent} -X enable.idempotence=true -H a=1 -H a=2", stdin=lines)
+        read = w.sh(f"kcat -C -e -q -b $B -t Stored-{codec} -K : -X check.crcs=true").text
+        equal(read == lines * 5, True, f"what kcat sent in five codecs came back from Stored-{codec}")
+        equal(w.sh(f"rafka-consume --format '%k:%v\\n' Stored-{codec}").text == lines * 5, True, f"rafka-consume of Stored-{codec}")
+    console = kafka.java("org.apache.kafka.tools.ConsoleProducer", "--topic", "Stored-zstd", "--compression-codec", "gzip")
+    w.sh(f"{console} --bootstrap-server $B", stdin="from Java\n")
+    equal(w.sh("rafka-consume -o -1 Stored-zstd").text, "from Java\n", "the console producer's line")
+    w.broker.restart()
+    for codec in wanted:
+        with kafka.copied(w.broker.partition_dir(f"Stored-{codec}", 0).glob("*.log")) as copies:
+            dumped = [l for l in kafka.dump_segments(copies, "--deep-iteration").lines if l.startswith("baseOffset:")]
+        name = "none" if codec == "uncompressed" else codec
+        wrong = [l for l in dumped if f" compresscodec: {name} " not in l or "isvalid: true" not in l]
+        check(dumped and not wrong, f"batches of Stored-{codec} as DumpLogSegments sees them: {wrong[:3] or dumped}")
+
+
 @suite.case("Java's tools: settings of topics and brokers, more partitions, deletion, and what is refused")
 def _(w):
     topics = kafka.java("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", w.address)
