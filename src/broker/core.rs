@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
 use super::commits::CommitUnderWay;
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
+use super::fetch_sessions::FetchSessions;
 use super::flusher::Flusher;
 use super::offsets::OffsetStore;
 use super::partition::Partition;
@@ -56,6 +57,7 @@ pub struct Core {
     pub(super) commits: Mutex<OffsetStore>,
     /// Commits whose clients are gone before they were safe.
     pub(super) left_commits: Mutex<Vec<CommitUnderWay>>,
+    fetch_sessions: FetchSessions,
     flusher: Flusher,
     /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
     checkpoint_writer: Mutex<()>,
@@ -95,6 +97,7 @@ impl Core {
             producer_ids: Mutex::new(reserved..reserved),
             commits: Mutex::default(),
             left_commits: Mutex::default(),
+            fetch_sessions: FetchSessions::default(),
             flusher,
             checkpoint_writer: Mutex::default(),
             file_pool: FilePool::new(OPEN_SEALED_FILES_MAX),
@@ -131,6 +134,10 @@ impl Core {
 
     pub(super) fn file_pool(&self) -> &Arc<FilePool> {
         &self.file_pool
+    }
+
+    pub(super) fn fetch_sessions(&self) -> &FetchSessions {
+        &self.fetch_sessions
     }
 
     pub fn flusher(&self) -> &Flusher {

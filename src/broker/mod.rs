@@ -7,6 +7,7 @@
 //! topics        which topics there are                  commits     committing, and reading commits back
 //! partition     a log and how far it is safe to read    flusher     group commit
 //! waiting       who waits, and how they are woken       housekeeping  what is due by and by
+//! fetch_sessions/  what clients want to read, and know already (KIP-227)
 //! ```
 //!
 //! What always holds: a handler never blocks (it answers, or returns what it waits for); time is handed in; nothing
@@ -19,6 +20,7 @@ mod catalogue;
 mod commits;
 mod core;
 mod data_dir;
+mod fetch_sessions;
 mod flusher;
 mod housekeeping;
 mod offsets;
