@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use super::waiting::{Subscription, WaitList, Waker};
 use crate::base::{LeaderEpoch, Now, Offset, TopicPartition, Uuid};
 use crate::log::{AppendError, Appended, FlushPolicy, LogSettings, PartitionLog};
-use crate::record::{BatchRules, Codec, ValidBatch, repack};
+use crate::record::{BatchError, BatchRules, Codec, ValidBatch, repack};
 
 /// What a topic's settings mean for each of its partitions.
 #[derive(Debug, Clone)]
@@ -134,6 +134,11 @@ impl Partition {
         let appended = match settings.codec {
             Some(codec) if !batch.header.is_control() && batch.header.codec() != Ok(codec) => {
                 let packed = repack(batch, codec)?;
+                // Packed otherwise, it may have outgrown what the topic takes.
+                let (bytes, max) = (packed.len(), settings.rules.bytes_max);
+                if bytes > max {
+                    return Err(BatchError::TooLarge { bytes, max }.into());
+                }
                 self.log.append(&ValidBatch::built_here(&packed)?, epoch, now)?
             }
             _ => self.log.append(batch, epoch, now)?,

@@ -2,7 +2,7 @@
 //!
 //! Layout (Kafka's DefaultRecordBatch), big-endian; each place is the one before plus that one's size.
 
-use super::{Codec, CompressError, Records, crc32c};
+use super::{Codec, CompressError, RecordFaults, Records, crc32c};
 use crate::base::{ErrorCode, LeaderEpoch, Offset};
 
 const BASE_OFFSET: usize = 0;
@@ -50,8 +50,8 @@ pub enum BatchError {
     TooLarge { bytes: usize, max: usize },
     #[error("record {index} of the batch is broken: {reason}")]
     Record { index: i32, reason: &'static str },
-    #[error("record {index} has no key; a compacted topic needs one")]
-    KeyMissing { index: i32 },
+    #[error("{0}")]
+    Records(#[from] RecordFaults),
     #[error("the batch is not valid: {0}")]
     Invalid(&'static str),
     #[error("the timestamp type of the batch is LogAppendTime, which only a broker may set")]
@@ -64,13 +64,16 @@ impl BatchError {
     /// What a Kafka client is told.
     pub fn error_code(&self) -> ErrorCode {
         match self {
-            BatchError::Truncated { .. } | BatchError::Length(_) | BatchError::Crc { .. } => ErrorCode::CorruptMessage,
-            BatchError::Compression(_) => ErrorCode::CorruptMessage,
+            BatchError::Length(_) | BatchError::Crc { .. } => ErrorCode::CorruptMessage,
+            BatchError::Magic(magic) if !(0..MAGIC_V2).contains(magic) => ErrorCode::CorruptMessage,
             BatchError::TooLarge { .. } => ErrorCode::MessageTooLarge,
             BatchError::TimestampType => ErrorCode::InvalidTimestamp,
-            BatchError::Magic(_)
+            BatchError::Records(faults) => faults.error_code(),
+            // To send the same again would not help, and a client must not try.
+            BatchError::Truncated { .. }
+            | BatchError::Magic(_)
             | BatchError::Record { .. }
-            | BatchError::KeyMissing { .. }
+            | BatchError::Compression(_)
             | BatchError::Invalid(_) => ErrorCode::InvalidRecord,
         }
     }
@@ -98,13 +101,13 @@ impl BatchHeader {
     /// Reads the header at the front of `bytes`. What it says of itself is checked, not yet what follows it.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
+        // It stands in the same place in the older formats, whose heads are shorter.
+        if let Some(magic) = bytes.get(MAGIC).map(|byte| *byte as i8).filter(|magic| *magic != MAGIC_V2) {
+            return Err(BatchError::Magic(magic));
+        }
         let Some(head) = bytes.first_chunk::<HEADER_BYTES>() else {
             return Err(BatchError::Truncated { have: bytes.len(), need: HEADER_BYTES });
         };
-        let magic = head[MAGIC] as i8;
-        if magic != MAGIC_V2 {
-            return Err(BatchError::Magic(magic));
-        }
         let batch_length = i32::from_be_bytes(array(head, BATCH_LENGTH));
         if batch_length < (HEADER_BYTES - LENGTH_PREFIX_BYTES) as i32
             || batch_length > i32::MAX - LENGTH_PREFIX_BYTES as i32

@@ -7,6 +7,7 @@ mod batch;
 mod builder;
 mod compress;
 mod control;
+mod faults;
 mod murmur2;
 mod records;
 mod valid;
@@ -16,9 +17,10 @@ pub use batch::{BatchError, BatchHeader, BatchView, Batches, HEADER_BYTES, LENGT
 pub use builder::{BatchBuilder, ProducerStamp};
 pub use compress::{Codec, CompressError};
 pub use control::ControlKind;
+pub use faults::{RecordFaults, RecordRule};
 pub use murmur2::{murmur2, partition_for_key};
 pub use records::{HeaderIter, RecordIter, RecordView, Records};
-pub use valid::{BatchRules, ValidBatch, repack};
+pub use valid::{BatchRules, ValidBatch, repack, time_faults};
 
 /// CRC-32C (Castagnoli), by the processor's own instruction where it has one.
 pub fn crc32c(bytes: &[u8]) -> u32 {

@@ -1,8 +1,10 @@
 //! What a broker checks of a client's batch before it takes any lock (Kafka's LogValidator and UnifiedLog).
 
-use super::{BatchError, BatchHeader, BatchView, Codec, HEADER_BYTES, LENGTH_PREFIX_BYTES, attributes};
+use super::{
+    BatchError, BatchHeader, BatchView, Codec, HEADER_BYTES, LENGTH_PREFIX_BYTES, RecordFaults, RecordRule, attributes,
+};
 use crate::base::Offset;
-use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+use crate::base::limits::{DECOMPRESSED_BATCH_BYTES_MAX, RECORD_FAULTS_MAX};
 
 /// The rules that differ from topic to topic.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +51,18 @@ impl<'a> ValidBatch<'a> {
     }
 }
 
+/// The records of a batch whose timestamps lie outside what its topic takes. -1 is Kafka's "no timestamp".
+pub fn time_faults(batch: &ValidBatch<'_>, oldest: i64, newest: i64) -> Result<Option<RecordFaults>, BatchError> {
+    let base = batch.header.base_timestamp;
+    let view = BatchView { header: batch.header, bytes: batch.bytes };
+    let records = view.records(DECOMPRESSED_BATCH_BYTES_MAX)?;
+    let outside = (0..).zip(records.iter()).filter_map(|(index, record)| {
+        let timestamp = base.saturating_add(record.ok()?.timestamp_delta);
+        (timestamp != -1 && !(oldest..=newest).contains(&timestamp)).then_some(index)
+    });
+    Ok(RecordFaults::of(RecordRule::Timestamp { oldest, newest }, outside))
+}
+
 /// The same records packed otherwise, for a topic whose `compression.type` asks for it. Everything but codec, length
 /// and CRC stays as the client sent it.
 pub fn repack(batch: &ValidBatch<'_>, codec: Codec) -> Result<Vec<u8>, BatchError> {
@@ -93,6 +107,7 @@ fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
 
 fn check_records(batch: &BatchView<'_>, rules: &BatchRules) -> Result<(), BatchError> {
     let records = batch.records(DECOMPRESSED_BATCH_BYTES_MAX)?;
+    let mut without_key = Vec::new();
     for (index, record) in (0..).zip(records.iter()) {
         let record = record?;
         if record.offset_delta != index {
@@ -103,11 +118,11 @@ fn check_records(batch: &BatchView<'_>, rules: &BatchRules) -> Result<(), BatchE
                 header.map_err(|_| BatchError::Record { index, reason: "its headers are broken" })?;
             }
         }
-        if rules.keys_required && record.key.is_none() {
-            return Err(BatchError::KeyMissing { index });
+        if rules.keys_required && record.key.is_none() && without_key.len() < RECORD_FAULTS_MAX {
+            without_key.push(index);
         }
     }
-    Ok(())
+    RecordFaults::of(RecordRule::Key, without_key.into_iter()).map_or(Ok(()), |faults| Err(faults.into()))
 }
 
 #[cfg(test)]
@@ -179,7 +194,11 @@ mod tests {
         old[16] = 1;
         assert_eq!(code(&old, &RULES), ErrorCode::InvalidRecord);
         assert_eq!(code(&[good.clone(), good].concat(), &RULES), ErrorCode::InvalidRecord);
-        assert_eq!(code(&[], &RULES), ErrorCode::CorruptMessage);
+        old.truncate(30);
+        assert_eq!(code(&old, &RULES), ErrorCode::InvalidRecord, "format 1 has a shorter head");
+        old[16] = 7;
+        assert_eq!(code(&old, &RULES), ErrorCode::CorruptMessage, "a format that there never was");
+        assert_eq!(code(&[], &RULES), ErrorCode::InvalidRecord);
     }
 
     #[test]
@@ -208,12 +227,29 @@ mod tests {
     }
 
     #[test]
-    fn a_compacted_topic_names_the_record_without_a_key() {
+    fn a_compacted_topic_names_the_records_without_a_key() {
         let rules = BatchRules { keys_required: true, ..RULES };
         for codec in Codec::ALL {
             let bytes = batch(codec, ProducerStamp::NONE);
             let verdict = ValidBatch::check(&bytes, &rules).map(|_| ());
-            assert_eq!(verdict, Err(BatchError::KeyMissing { index: 1 }), "{codec:?}");
+            let faults = RecordFaults { rule: RecordRule::Key, indexes: vec![1] };
+            assert_eq!(verdict, Err(BatchError::Records(faults)), "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn records_of_another_time_are_named() {
+        for codec in Codec::ALL {
+            // Their times are 1 and 2.
+            let bytes = batch(codec, ProducerStamp::NONE);
+            let valid = ValidBatch::check(&bytes, &RULES).expect("valid");
+            let named = |oldest, newest| {
+                time_faults(&valid, oldest, newest).expect("unpacks").map_or(Vec::new(), |faults| faults.indexes)
+            };
+            assert_eq!(named(1, 2), Vec::<i32>::new(), "{codec:?}");
+            assert_eq!(named(2, 9), [0], "{codec:?}");
+            assert_eq!(named(0, 1), [1], "{codec:?}");
+            assert_eq!(named(3, 9), [0, 1], "{codec:?}");
         }
     }
 }
