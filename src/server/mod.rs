@@ -5,6 +5,8 @@
 //! it, or a wait for a wake-up in [`waker`].
 
 mod connection;
+#[cfg(test)]
+mod hostile_tests;
 mod input;
 mod kafka;
 mod listener;

@@ -13,7 +13,10 @@ mod describe_producers;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod fetch;
+mod fetch_partition;
 mod find_coordinator;
+#[cfg(test)]
+mod hostile_tests;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod list_config_resources;

@@ -17,7 +17,7 @@ mod wire;
 pub mod api;
 pub mod consumer_protocol;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use api_key::ApiKey;
 pub use decoder::{DecodeError, Decoder};
