@@ -31,3 +31,6 @@ pub const WRITE_PIECE_BYTES: usize = 128 * 1024;
 /// What fetch sessions may take in memory together. At 200 bytes a partition and its topic's name beside it: a few
 /// hundred thousand partitions.
 pub const FETCH_SESSIONS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Ids that one classic group has given out and whose owners have not joined with them yet (KIP-394).
+pub const PENDING_GROUP_MEMBERS_MAX: usize = 10_000;
