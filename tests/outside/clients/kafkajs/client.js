@@ -31,6 +31,9 @@ async function produce() {
 // kafkajs reads by groups only, so `consume` is a group of its own.
 async function member(groupId, onMessage) {
   const consumer = kafka.consumer({ groupId, sessionTimeout: 10000, heartbeatInterval: 500, maxWaitTimeInMs: 500 })
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) fail(payload.error)
+  })
   await consumer.connect()
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
   await consumer.run({ eachMessage: async ({ message }) => onMessage(message) })
@@ -55,11 +58,10 @@ async function group() {
   await consumer.disconnect()
 }
 
+function fail(error) {
+  console.error('kafkajs:', error)
+  process.exit(1)
+}
+
 const program = { produce, consume, group }[what]
-program().then(
-  () => process.exit(0),
-  (error) => {
-    console.error('kafkajs:', error)
-    process.exit(1)
-  },
-)
+program().then(() => process.exit(0), fail)
