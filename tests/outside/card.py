@@ -7,6 +7,7 @@
     card.py list [SUITE...]     the names of the tests
 
 `--only TEXT` runs a part (of check, or of write without writing anything); `-v` shows what a failed test printed.
+`--broker HOST:PORT` tries the cases that are written here against a broker that runs elsewhere, as Apache Kafka does.
 """
 
 import argparse
@@ -106,11 +107,11 @@ def check(suite, listed, flags):
     return passed, len(results) - passed + len(complaints), len(rest)
 
 
-def write(suite, flags):
+def write(suite, flags, part):
     began = time.monotonic()
     suite.prepare()
     results = run(suite, wanted(suite.tests(), flags), flags)
-    if not flags.only:
+    if not part:
         Outcome(suite.version(), (time.monotonic() - began) / 60, results).save(suite)
     return [sum(r.verdict == verdict for r in results) for verdict in VERDICTS]
 
@@ -153,6 +154,7 @@ def main():
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(suite.key for suite in SUITES))
     parser.add_argument("--only", metavar="TEXT", action="append", help="only the tests whose name holds TEXT")
     parser.add_argument("--once", action="store_true", help="no second try")
+    parser.add_argument("--broker", metavar="HOST:PORT", help="for the suites of cases: a broker that runs already; writes nothing")
     parser.add_argument("--bin", metavar="DIR", help="where the four programs are (default: target/release or target/debug)")
     parser.add_argument("-v", "--verbose", action="store_true", help="show what a failed test printed")
     flags = parser.parse_args()
@@ -162,6 +164,9 @@ def main():
     if flags.bin:
         os.environ["RAFKA_BIN"] = os.path.abspath(flags.bin)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for suite in SUITES:
+        suite.given = flags.broker
+    part = bool(flags.only or flags.broker)
     suites = [suite for suite in SUITES if not flags.suites or suite.key in flags.suites]
     try:
         if flags.what == "page":
@@ -176,8 +181,8 @@ def main():
             listed = page.passing()
             totals = each(suites, lambda suite: check(suite, listed, flags))
         else:
-            totals = each(suites, lambda suite: write(suite, flags))
-            if not flags.only:
+            totals = each(suites, lambda suite: write(suite, flags, part))
+            if not part:
                 write_page()
     except Failure as why:
         print(f"card: {why}", file=sys.stderr)

@@ -40,7 +40,6 @@ class World:
 
 class CaseSuite(ForeignSuite):
     names_are_sentences = True
-    given = None  # the address of a broker that runs elsewhere, to try the cases themselves
 
     def __init__(self):
         self.cases = {}

@@ -270,7 +270,7 @@ def _(w):
     found = {p: (r["TOPIC"], r["CURRENT-OFFSET"], r["LOG-END-OFFSET"], r["LAG"]) for p, r in rows.items()}
     equal(found, {0: (topic, "30", "100", "70"), 1: (topic, "100", "100", "0")}, "offsets")
     contains(done.text + done.errors, "has no active members", "what it says")
-    contains(groups(w, f"--describe --group {group}-none", code=(0, 1)).story(), "does not exist", "a group that is not there")
+    contains(groups(w, f"--describe --group {group}-none", code=(0, 1)).story(), "GroupIdNotFoundException", "a group that is not there")
 
 
 for protocol in ("classic", "consumer"):

@@ -203,7 +203,7 @@ def read_results(unit, home, code, text, seconds):
         state = states.get(name.partition("/")[0], {})
         took = state.get("duration", seconds)
         verdict = {"PASSED": PASSED, "SKIPPED": SKIPPED}.get(state.get("state"), FAILED)
-        why = {PASSED: "", SKIPPED: reason_of_skip(text), FAILED: reason_of_failure(text, code)}[verdict]
+        why = {PASSED: "", SKIPPED: reason_of_skip(name, text), FAILED: reason_of_failure(text, code)}[verdict]
         if verdict == PASSED and code != 0:
             verdict, why = FAILED, reason_of_failure(text, code)
         if verdict == PASSED and unit.subtests and f"{unit.subtests}:" not in "".join(re.findall(r"\[ .*: PASS .*\]", text)):
@@ -211,9 +211,10 @@ def read_results(unit, home, code, text, seconds):
         yield Result(name, verdict, took, why, text if verdict == FAILED else "", left_out if verdict == PASSED else ())
 
 
-def reason_of_skip(text):
-    found = re.findall(r"SKIPPING TEST: (.*)", text)
-    return found[-1].strip() if found else "skipped by its runner"
+def reason_of_skip(name, text):
+    """What the summary says, in its last column."""
+    found = re.search(rf"^\|\s+{name}\s+\|\s+SKIPPED \|[^|]*\|(.*)$", text, re.M)
+    return found and found.group(1).strip() or "skipped by its runner"
 
 
 def reason_of_failure(text, code):

@@ -28,6 +28,7 @@ class ForeignSuite:
     about = ""  # a sentence or two for the page
     like = None  # the key of the suite whose tests these are, run in another way
     names_are_sentences = False
+    given = None  # the address of a broker to use instead of one of its own, where a suite can do that
 
     def prepare(self):
         """Fetches and builds what it needs, into target/outside; only once."""
