@@ -73,7 +73,7 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
     loop {
         match work.recv_timeout(TICK) {
             Ok(Chore::EmptyDeleted) => {
-                if let Err(error) = core.data().empty_deleted() {
+                if let Err(error) = core.empty_deleted() {
                     ::log::warn!("deleted topics can't be removed from disk yet: {error}");
                 }
             }
