@@ -51,10 +51,8 @@ impl Core {
     ) -> Result<(), TopicError> {
         let mut decisions = self.decisions();
         let overrides = change(&self.group_settings().of(group), &self.config())?;
-        decisions.decide(&Command::SetGroupSettings {
-            group: group.to_owned(),
-            settings: overrides.as_map().clone(),
-        })?;
+        decisions
+            .decide(&Command::SetGroupSettings { group: group.to_owned(), settings: overrides.as_map().clone() })?;
         let mut groups = self.group_settings().0.write();
         match overrides.is_empty() {
             true => groups.remove(group),

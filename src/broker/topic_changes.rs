@@ -129,10 +129,10 @@ impl Core {
         partitions().for_each(|partition| partition.mark_deleted());
         // A new topic of the same name has the same directories: nothing of this one may touch them any more.
         partitions().for_each(|partition| partition.log().retire());
-        let deleted = self.data().set_aside(name, id).map_err(|source| TopicError::Disk {
-            what: format!("moving the files of topic \"{name}\" away"),
-            source,
-        });
+        let deleted = self
+            .data()
+            .set_aside(name, id)
+            .map_err(|source| TopicError::Disk { what: format!("moving the files of topic \"{name}\" away"), source });
         let command = Command::DeleteTopic { name: name.clone(), id };
         let deleted = deleted.and_then(|()| Ok(decisions.decide(&command)?));
         if let Err(error) = deleted {
@@ -162,7 +162,10 @@ impl Core {
         match reopened {
             Ok(topic) => self.publish(|topics| topics.insert(topic)),
             Err(error) => {
-                ::log::error!("topic \"{}\" was to be deleted, and is out of reach until the next start: {error}", topic.name);
+                ::log::error!(
+                    "topic \"{}\" was to be deleted, and is out of reach until the next start: {error}",
+                    topic.name
+                );
             }
         }
     }
@@ -318,3 +321,7 @@ impl Core {
         Ok(Arc::new(Partition::new(name, id, log, epoch, settings)))
     }
 }
+
+#[cfg(test)]
+#[path = "topic_changes_tests.rs"]
+mod tests;

@@ -51,8 +51,9 @@ fn reassign(context: Context<'_>, topic: &str, asked: &ReassignablePartition) ->
     }
     match &asked.replicas {
         Some(replicas) => check_replicas(replicas, context.core.broker_id()),
-        None => {
-            Err(refused(ErrorCode::NoReassignmentInProgress, "no partition is being moved, so nothing can be cancelled"))
-        }
+        None => Err(refused(
+            ErrorCode::NoReassignmentInProgress,
+            "no partition is being moved, so nothing can be cancelled",
+        )),
     }
 }

@@ -96,7 +96,8 @@ mod tests {
     fn a_feature_that_can_be_off_is_told_to_new_clients_only() {
         let group = Feature { name: "group.version", min: 0, max: 1, level: 0, reason: "a setting says so" };
         let metadata = Feature { name: "metadata.version", min: 30, max: 30, level: 30, reason: "it is so" };
-        let names = |version| supported(&[group, metadata], version).into_iter().map(|row| row.name).collect::<Vec<_>>();
+        let names =
+            |version| supported(&[group, metadata], version).into_iter().map(|row| row.name).collect::<Vec<_>>();
         assert_eq!(names(3), ["metadata.version"]);
         assert_eq!(names(4), ["group.version", "metadata.version"]);
         assert_eq!(finalized(&[group, metadata]).len(), 1, "one is off");

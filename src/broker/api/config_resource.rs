@@ -67,7 +67,9 @@ impl Resource {
             BROKER | BROKER_LOGGER => refuse(format!("this is broker {own}; it knows no broker \"{name}\"")),
             GROUP if name.is_empty() => refuse("a group has a name; there are no settings for all of them".to_owned()),
             GROUP => Ok(Resource::Group(name.to_owned())),
-            CLIENT_METRICS => refuse("this broker takes no metrics from clients, so there is nothing to set".to_owned()),
+            CLIENT_METRICS => {
+                refuse("this broker takes no metrics from clients, so there is nothing to set".to_owned())
+            }
             other => refuse(format!(
                 "settings of topics (2), brokers (4), loggers (8) and groups (32) are known, not of resource type {other}"
             )),

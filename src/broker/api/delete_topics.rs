@@ -14,7 +14,8 @@ use crate::protocol::kafka::api::delete_topics::{
 const DISABLED_SINCE: i16 = 3;
 
 pub fn handle(context: Context<'_>, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
-    let by_name = request.topic_names.into_iter().map(|name| DeleteTopicState { name: Some(name), ..Default::default() });
+    let by_name =
+        request.topic_names.into_iter().map(|name| DeleteTopicState { name: Some(name), ..Default::default() });
     let asked: Vec<DeleteTopicState> = request.topics.into_iter().chain(by_name).collect();
     let topics = context.core.topics();
     let mut times: HashMap<Uuid, usize> = HashMap::new();

@@ -19,15 +19,16 @@ pub fn handle(context: Context<'_>, request: DescribeQuorumRequest) -> DescribeQ
     }
     let mut response = DescribeQuorumResponse { error_message: None, ..Default::default() };
     for topic in request.topics {
-        let partitions = topic.partitions.iter().map(|asked| match (topic.topic_name.as_str(), asked.partition_index) {
-            (METADATA_TOPIC, 0) => quorum(context),
-            (_, partition_index) => PartitionData {
-                partition_index,
-                error_code: ErrorCode::UnknownTopicOrPartition.code(),
-                error_message: Some(format!("what is decided stands in {METADATA_TOPIC}, partition 0")),
-                ..Default::default()
-            },
-        });
+        let partitions =
+            topic.partitions.iter().map(|asked| match (topic.topic_name.as_str(), asked.partition_index) {
+                (METADATA_TOPIC, 0) => quorum(context),
+                (_, partition_index) => PartitionData {
+                    partition_index,
+                    error_code: ErrorCode::UnknownTopicOrPartition.code(),
+                    error_message: Some(format!("what is decided stands in {METADATA_TOPIC}, partition 0")),
+                    ..Default::default()
+                },
+            });
         response.topics.push(TopicData { partitions: partitions.collect(), topic_name: topic.topic_name });
     }
     let found = response.topics.iter().flat_map(|topic| &topic.partitions);

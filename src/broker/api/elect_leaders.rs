@@ -52,11 +52,7 @@ fn all(context: Context<'_>, refusal: Option<(ErrorCode, String)>) -> ElectLeade
         Some(_) => Vec::new(),
         None => topics.iter().map(|topic| held_none(topic.name.to_string())).collect(),
     };
-    ElectLeadersResponse {
-        replica_election_results: results,
-        error_code: refusal_code(&refusal),
-        ..Default::default()
-    }
+    ElectLeadersResponse { replica_election_results: results, error_code: refusal_code(&refusal), ..Default::default() }
 }
 
 fn refusal_code(refusal: &Option<(ErrorCode, String)>) -> i16 {
