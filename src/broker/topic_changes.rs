@@ -60,7 +60,7 @@ impl Core {
     }
 
     /// Makes a topic; it is there, and announced, when this returns.
-    pub fn create_topic(self: &Arc<Core>, name: &TopicName, new: &NewTopic) -> Result<Arc<Topic>, TopicError> {
+    pub fn create_topic(&self, name: &TopicName, new: &NewTopic) -> Result<Arc<Topic>, TopicError> {
         let _turn = self.changing_directories().lock();
         let partitions = self.check_new_topic(name, new)?;
         self.make_room_for(name)?;
@@ -142,7 +142,7 @@ impl Core {
             return Err(error);
         }
         drop(decisions);
-        self.forget_commits(name);
+        self.groups().forget_topic(self, name, self.now());
         self.remove_deleted_soon();
         Ok(())
     }
