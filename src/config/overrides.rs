@@ -195,7 +195,7 @@ fn dynamic(values: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>
     values.iter().map(check).collect()
 }
 
-fn alter<'a>(
+pub(super) fn alter<'a>(
     table: &'static Table,
     values: &mut BTreeMap<String, String>,
     changes: impl IntoIterator<Item = Alteration<'a>>,
@@ -222,7 +222,8 @@ fn alter<'a>(
                 return Err(ConfigError::NotAList { name: row.name, done });
             }
             AlterOp::Append | AlterOp::Subtract => {
-                let change = row.check(value)?;
+                // What is taken away need not be a value: Kafka does not mind either.
+                let change = if op == AlterOp::Append { row.check(value)? } else { value.to_owned() };
                 let now = values.get(row.name).cloned().or_else(|| inherited(row.name)).unwrap_or_default();
                 let kept =
                     list_items(&now).filter(|item| op == AlterOp::Append || !list_items(&change).any(|c| c == *item));
@@ -270,7 +271,7 @@ mod tests {
         assert_eq!(alter_policy(&compact, AlterOp::Append, "delete"), is("compact,delete"));
         assert_eq!(alter_policy(&compact, AlterOp::Append, "compact"), is("compact"));
         assert_eq!(alter_policy(&[], AlterOp::Subtract, "delete"), is(""));
-        assert_eq!(alter_policy(&compact, AlterOp::Subtract, "delete"), is("compact"));
+        assert_eq!(alter_policy(&compact, AlterOp::Subtract, "delete, x"), is("compact"));
         let error = alter_policy(&[], AlterOp::Append, "remove").expect_err("no policy");
         assert_eq!(error, "cleanup.policy: \"remove\" is not allowed; it must be a list out of compact, delete");
     }
