@@ -20,6 +20,7 @@ mod commits;
 mod core;
 mod data_dir;
 mod flusher;
+pub mod groups;
 mod housekeeping;
 mod offsets;
 mod partition;

@@ -1,0 +1,4 @@
+//! Groups.
+pub mod assign;
+pub mod consumer;
+pub mod records;

@@ -1,0 +1,2 @@
+//! The records of `__consumer_offsets`.
+pub mod consumer;
