@@ -12,9 +12,6 @@ use super::timers::{Deadlines, Timers};
 use crate::base::{ErrorCode, Now, Uuid};
 use crate::config::ConsumerGroupConfig;
 
-/// Members may commit and fetch offsets by their epoch from this version of OffsetCommit on.
-const COMMITS_BY_EPOCH: i16 = 9;
-
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Member {
     pub metadata: MemberMetadata,
@@ -201,18 +198,16 @@ impl ConsumerGroup {
         Assignor::named(name).unwrap_or(Assignor::Uniform)
     }
 
-    /// Whether an offset may be committed in a member's name (Kafka's `validateOffsetCommit`). `version` is that of
-    /// OffsetCommit; `None` in a transaction, where the epoch came with the version it has.
-    pub fn check_commit(&self, member_id: &str, epoch: i32, version: Option<i16>) -> Result<(), Refusal> {
+    /// Whether an offset may be committed in a member's name (Kafka's `validateOffsetCommit`). `by_epoch`: the request
+    /// knows epochs, as OffsetCommit does since 9.
+    pub fn check_commit(&self, member_id: &str, epoch: i32, by_epoch: bool) -> Result<(), Refusal> {
         // Somebody who is no member: an administrator, or a consumer that chooses its partitions itself.
         if epoch < 0 && self.is_empty() {
             return Ok(());
         }
         let member = self.member(member_id)?;
-        if version.is_some_and(|version| version < COMMITS_BY_EPOCH) {
-            let sentence = format!(
-                "OffsetCommit version {COMMITS_BY_EPOCH} or above must be used by members using the modern group protocol"
-            );
+        if !by_epoch {
+            let sentence = "OffsetCommit version 9 or above must be used by members using the modern group protocol";
             return Err(Refusal::new(ErrorCode::UnsupportedVersion, sentence));
         }
         check_same_epoch(epoch, member)
@@ -260,6 +255,18 @@ impl ConsumerGroup {
                 revocation_ms: revoking.then_some(now.mono_ms + rebalance_ms),
             };
             self.timers.set(id, deadlines);
+        }
+    }
+
+    /// Those who are due may stay a little longer: putting them out did not work.
+    pub fn postpone(&mut self, now: Now, until_ms: i64) {
+        let due: Vec<String> = self.timers.due(now.mono_ms).map(str::to_owned).collect();
+        for id in due {
+            if let Some(deadlines) = self.timers.get(&id) {
+                let later = |at: i64| at.max(until_ms);
+                let revocation_ms = deadlines.revocation_ms.map(later);
+                self.timers.set(&id, Deadlines { session_ms: later(deadlines.session_ms), revocation_ms });
+            }
         }
     }
 

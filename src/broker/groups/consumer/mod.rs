@@ -30,7 +30,7 @@ mod tests;
 mod timers;
 mod topology;
 
-pub use group::{ConsumerGroup, GroupState, Member};
+pub use group::ConsumerGroup;
 pub use heartbeat::{Decision, Surroundings};
-pub use request::{Heartbeat, LEAVE, LEAVE_FOR_A_WHILE, Refusal};
-pub use topology::Topology;
+pub use request::{Heartbeat, Refusal};
+pub use topology::{Shape, Topology};

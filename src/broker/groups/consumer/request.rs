@@ -106,7 +106,7 @@ impl Heartbeat<'_> {
     }
 
     pub fn leaves(&self) -> bool {
-        self.request.member_epoch < JOIN
+        matches!(self.request.member_epoch, LEAVE | LEAVE_FOR_A_WHILE)
     }
 
     /// Whether it says everything, as a member does that joins or is not sure what the broker knows. Such a one is told

@@ -3,16 +3,17 @@
 //! Bytes are Kafka's (`protocol::kafka::consumer_group_records`), so that its tools read ours, and ours its. What comes
 //! from the log is foreign: it is a change or an error, never a panic.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
 use super::super::assign::Partitions;
+use super::Encoded;
 use crate::protocol::kafka::DecodeError;
 use crate::protocol::kafka::consumer_group_records::{
     CurrentMemberAssignmentValue, GroupKey, GroupMetadataValue, MemberKey, MemberMetadataValue, PartitionMetadataValue,
     RegularExpressionKey, RegularExpressionValue, TargetAssignmentMemberValue, TargetAssignmentMetadataValue,
-    TopicPartitions, key_from_bytes, key_to_bytes, value_from_bytes, value_to_bytes,
+    TopicMetadata, TopicPartitions, key_from_bytes, key_to_bytes, value_from_bytes, value_to_bytes,
 };
 
 const GROUP_METADATA: i16 = 3;
@@ -24,12 +25,12 @@ const CURRENT_MEMBER_ASSIGNMENT: i16 = 8;
 const REGULAR_EXPRESSION: i16 = 16;
 
 /// One change of a group. Where there is an `Option`, `None` is a tombstone: it is there no longer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The group itself.
     Group(Option<GroupMetadata>),
-    /// What the group read, as Kafka 4.0 and before kept it. Only its hash counts today.
-    PartitionMetadata(Option<PartitionMetadataValue>),
+    /// What the group read, as Kafka 4.0 and before kept it. Only its hash counts today, and that it is there.
+    PartitionMetadata(Option<TopicsRead>),
     /// What a member said of itself.
     Member(String, Option<MemberMetadata>),
     /// The group epoch that the target assignment is for.
@@ -48,6 +49,9 @@ pub struct GroupMetadata {
     /// Of the topics that the group reads; a target assignment is made anew when it changes.
     pub topics_hash: i64,
 }
+
+/// The names and sizes of topics.
+pub type TopicsRead = BTreeMap<String, i32>;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemberMetadata {
@@ -94,7 +98,7 @@ pub struct MatchedTopics {
 }
 
 /// A change, and whose it is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerRecord {
     pub group: String,
     pub change: Change,
@@ -114,14 +118,14 @@ impl ConsumerRecord {
         matches!(key_version, GROUP_METADATA..=CURRENT_MEMBER_ASSIGNMENT | REGULAR_EXPRESSION)
     }
 
-    pub fn encode(&self) -> (Bytes, Option<Bytes>) {
-        let group_key = |kind| key_to_bytes(kind, &GroupKey { group_id: self.group.clone() });
+    pub fn encode(group: &str, change: &Change) -> Encoded {
+        let group_key = |kind| key_to_bytes(kind, &GroupKey { group_id: group.to_owned() });
         let member_key = |kind, member: &String| {
-            key_to_bytes(kind, &MemberKey { group_id: self.group.clone(), member_id: member.clone() })
+            key_to_bytes(kind, &MemberKey { group_id: group.to_owned(), member_id: member.clone() })
         };
-        match &self.change {
+        match change {
             Change::Group(value) => (group_key(GROUP_METADATA), value.map(encode_group)),
-            Change::PartitionMetadata(value) => (group_key(PARTITION_METADATA), value.as_ref().map(value_to_bytes)),
+            Change::PartitionMetadata(value) => (group_key(PARTITION_METADATA), value.as_ref().map(encode_topics)),
             Change::Member(member, value) => (member_key(MEMBER_METADATA, member), value.as_ref().map(encode_member)),
             Change::TargetEpoch(value) => {
                 let value = value.map(|assignment_epoch| TargetAssignmentMetadataValue { assignment_epoch });
@@ -136,7 +140,7 @@ impl ConsumerRecord {
                 (member_key(CURRENT_MEMBER_ASSIGNMENT, member), value.as_ref().map(encode_current))
             }
             Change::Expression(expression, value) => {
-                let key = RegularExpressionKey { group_id: self.group.clone(), regular_expression: expression.clone() };
+                let key = RegularExpressionKey { group_id: group.to_owned(), regular_expression: expression.clone() };
                 (key_to_bytes(REGULAR_EXPRESSION, &key), value.as_ref().map(encode_matched))
             }
         }
@@ -153,7 +157,7 @@ impl ConsumerRecord {
         let member = |key| key_from_bytes::<MemberKey>(key).map(|key| (key.group_id, key.member_id));
         let (group, change) = match kind {
             GROUP_METADATA => (group(key)?, Change::Group(value.map(decode_group).transpose()?)),
-            PARTITION_METADATA => (group(key)?, Change::PartitionMetadata(value.map(value_from_bytes).transpose()?)),
+            PARTITION_METADATA => (group(key)?, Change::PartitionMetadata(value.map(decode_topics).transpose()?)),
             MEMBER_METADATA => {
                 let (group, member) = member(key)?;
                 (group, Change::Member(member, value.map(decode_member).transpose()?))
@@ -178,6 +182,21 @@ impl ConsumerRecord {
             other => return Err(ConsumerRecordError::Kind(other)),
         };
         Ok(ConsumerRecord { group, change })
+    }
+}
+
+impl Change {
+    /// It takes something away, and makes nothing.
+    pub fn is_tombstone(&self) -> bool {
+        match self {
+            Change::Group(value) => value.is_none(),
+            Change::PartitionMetadata(value) => value.is_none(),
+            Change::Member(_, value) => value.is_none(),
+            Change::TargetEpoch(value) => value.is_none(),
+            Change::Target(_, value) => value.is_none(),
+            Change::Current(_, value) => value.is_none(),
+            Change::Expression(_, value) => value.is_none(),
+        }
     }
 }
 
@@ -220,6 +239,20 @@ fn encode_group(group: GroupMetadata) -> Bytes {
 fn decode_group(bytes: Bytes) -> Result<GroupMetadata, DecodeError> {
     let value: GroupMetadataValue = value_from_bytes(bytes)?;
     Ok(GroupMetadata { epoch: value.epoch, topics_hash: value.metadata_hash })
+}
+
+fn encode_topics(topics: &TopicsRead) -> Bytes {
+    let topic = |(name, partitions): (&String, &i32)| TopicMetadata {
+        topic_name: name.clone(),
+        num_partitions: *partitions,
+        ..Default::default()
+    };
+    value_to_bytes(&PartitionMetadataValue { topics: topics.iter().map(topic).collect() })
+}
+
+fn decode_topics(bytes: Bytes) -> Result<TopicsRead, DecodeError> {
+    let value: PartitionMetadataValue = value_from_bytes(bytes)?;
+    Ok(value.topics.into_iter().map(|topic| (topic.topic_name, topic.num_partitions)).collect())
 }
 
 fn encode_member(member: &MemberMetadata) -> Bytes {
@@ -343,7 +376,8 @@ mod tests {
             .prop_map(|(topics, version, timestamp)| MatchedTopics { topics, version, timestamp });
         prop_oneof![
             option::of(metadata).prop_map(Change::Group),
-            Just(Change::PartitionMetadata(None)),
+            option::of(proptest::collection::btree_map("[a-z]{1,3}", any::<i32>(), 0..3))
+                .prop_map(Change::PartitionMetadata),
             (id(), option::of(member())).prop_map(|(id, value)| Change::Member(id, value)),
             option::of(any::<i32>()).prop_map(Change::TargetEpoch),
             (id(), option::of(partitions())).prop_map(|(id, value)| Change::Target(id, value)),
@@ -355,8 +389,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_again(group in "[a-zä]{0,6}", change in change()) {
+            let (key, value) = ConsumerRecord::encode(&group, &change);
             let record = ConsumerRecord { group, change };
-            let (key, value) = record.encode();
             prop_assert!(ConsumerRecord::is_kind(i16::from_be_bytes([key[0], key[1]])));
             prop_assert_eq!(ConsumerRecord::decode(key, value), Ok(record));
         }
@@ -370,7 +404,7 @@ mod tests {
 
         #[test]
         fn a_value_cut_anywhere_is_refused(change in change()) {
-            let (key, Some(value)) = (ConsumerRecord { group: "g".to_owned(), change }).encode() else { return Ok(()) };
+            let (key, Some(value)) = ConsumerRecord::encode("g", &change) else { return Ok(()) };
             for end in 0..value.len() {
                 prop_assert!(ConsumerRecord::decode(key.clone(), Some(value.slice(..end))).is_err());
             }

@@ -1,7 +1,7 @@
 //! Epochs: lost answers, fencing, commits in a member's name.
 
 use super::*;
-use crate::broker::groups::consumer::LEAVE;
+use crate::broker::groups::consumer::request::LEAVE;
 
 #[test]
 fn an_answer_that_was_lost_is_given_again() {
@@ -51,16 +51,15 @@ fn epochs_that_are_not_the_members_fence_it() {
 fn offsets_are_committed_by_members_in_their_epoch() {
     let mut bench = Bench::new(&[("t", 1)]);
     let code = |result: Result<(), Refusal>| result.map_err(|refusal| refusal.code);
-    assert_eq!(code(bench.group.check_commit("", -1, Some(9))), Ok(()), "an empty group is anybody's");
+    assert_eq!(code(bench.group.check_commit("", -1, true)), Ok(()), "an empty group is anybody's");
     let mut a = Client::new("a", &["t"]);
     bench.beat(&mut a).expect("joins");
     let group = &bench.group;
-    assert_eq!(code(group.check_commit("a", 1, Some(9))), Ok(()));
-    assert_eq!(code(group.check_commit("a", 1, None)), Ok(()), "in a transaction");
-    assert_eq!(code(group.check_commit("a", 0, Some(9))), Err(ErrorCode::StaleMemberEpoch));
-    assert_eq!(code(group.check_commit("a", 1, Some(8))), Err(ErrorCode::UnsupportedVersion));
-    assert_eq!(code(group.check_commit("b", 1, Some(9))), Err(ErrorCode::UnknownMemberId));
-    assert_eq!(code(group.check_commit("", -1, Some(9))), Err(ErrorCode::UnknownMemberId));
+    assert_eq!(code(group.check_commit("a", 1, true)), Ok(()));
+    assert_eq!(code(group.check_commit("a", 0, true)), Err(ErrorCode::StaleMemberEpoch));
+    assert_eq!(code(group.check_commit("a", 1, false)), Err(ErrorCode::UnsupportedVersion));
+    assert_eq!(code(group.check_commit("b", 1, true)), Err(ErrorCode::UnknownMemberId));
+    assert_eq!(code(group.check_commit("", -1, true)), Err(ErrorCode::UnknownMemberId));
 
     assert_eq!(code(group.check_fetch(None, -1)), Ok(()), "anybody may look");
     assert_eq!(code(group.check_fetch(Some("a"), 1)), Ok(()));

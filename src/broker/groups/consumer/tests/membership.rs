@@ -1,7 +1,7 @@
 //! Who may join, and under which names they come back; what is refused.
 
 use super::*;
-use crate::broker::groups::consumer::{LEAVE, LEAVE_FOR_A_WHILE};
+use crate::broker::groups::consumer::request::{LEAVE, LEAVE_FOR_A_WHILE};
 
 #[test]
 fn requests_that_make_no_sense_to_any_group_are_refused() {
@@ -154,7 +154,7 @@ fn the_last_one_to_leave_leaves_an_empty_group_that_can_be_removed() {
     // For each key in the log, the last word is a tombstone.
     let tombstones = bench.group.tombstones();
     bench.append(tombstones);
-    let last: BTreeMap<_, _> = bench.log.iter().map(|record| record.encode()).collect();
+    let last: BTreeMap<_, _> = bench.log.iter().map(|record| ConsumerRecord::encode("g", &record.change)).collect();
     assert!(last.values().all(Option::is_none), "{last:?}");
     assert_eq!(bench.log.last().map(|record| &record.change), Some(&Change::Group(None)));
 }

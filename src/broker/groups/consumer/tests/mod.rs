@@ -159,7 +159,7 @@ impl Bench {
     fn recovered(&self) -> ConsumerGroup {
         let mut group = ConsumerGroup::new("g");
         for record in &self.log {
-            let (key, value) = record.encode();
+            let (key, value) = ConsumerRecord::encode(&record.group, &record.change);
             group.apply(&ConsumerRecord::decode(key, value).expect("what we wrote").change);
         }
         group.recovered(&self.config, self.now);

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::broker::groups::consumer::{LEAVE, LEAVE_FOR_A_WHILE};
+use crate::broker::groups::consumer::request::{LEAVE, LEAVE_FOR_A_WHILE};
 
 #[derive(Debug, Clone)]
 enum Event {

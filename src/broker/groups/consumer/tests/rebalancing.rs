@@ -1,7 +1,7 @@
 //! Partitions on their way from one member to another: nobody gets one before it is given up.
 
 use super::*;
-use crate::broker::groups::consumer::LEAVE;
+use crate::broker::groups::consumer::request::LEAVE;
 
 #[test]
 fn a_newcomer_waits_until_others_let_go() {

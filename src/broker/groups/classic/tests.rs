@@ -1,0 +1,1 @@
+//! What the state machine answers, event by event.
