@@ -43,6 +43,9 @@ pub struct GroupView {
     pub members: usize,
 }
 
+/// Partitions, and whether what was asked for each may be.
+pub type Verdicts = Vec<(TopicPartition, ErrorCode)>;
+
 /// Who commits; from outside any group with generation -1 and no member.
 #[derive(Debug, Clone)]
 pub struct Committer<'a> {
@@ -206,7 +209,7 @@ impl Coordinator {
         group: &str,
         partitions: Vec<TopicPartition>,
         now: Now,
-    ) -> Result<(Vec<(TopicPartition, ErrorCode)>, Option<Pledge>), ErrorCode> {
+    ) -> Result<(Verdicts, Option<Pledge>), ErrorCode> {
         let outcome = self.with(core, group, false, now, |locked| {
             let kind = &locked.state.kind;
             kind.check_offset_delete()?;
@@ -214,7 +217,7 @@ impl Coordinator {
                 true => (place, ErrorCode::GroupSubscribedToTopic),
                 false => (place, ErrorCode::None),
             };
-            let verdicts: Vec<_> = partitions.into_iter().map(verdict).collect();
+            let verdicts: Verdicts = partitions.into_iter().map(verdict).collect();
             let goes = |(place, code): &(TopicPartition, ErrorCode)| {
                 (*code == ErrorCode::None && locked.state.offsets.contains_key(place)).then(|| place.clone())
             };
