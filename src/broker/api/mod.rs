@@ -6,6 +6,8 @@ mod api_versions;
 mod assignment;
 mod broker_logger;
 mod config_resource;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -56,7 +58,7 @@ use crate::base::{ErrorCode, LeaderEpoch, Now};
 use crate::protocol::kafka::{ApiKey, DecodeError, Decoder, Message, Request, RequestHeader, response_frame};
 
 /// What this broker serves. An API that is not done is not here, and so not advertised.
-const SERVED: [ApiKey; 35] = [
+const SERVED: &[ApiKey] = &[
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -85,6 +87,8 @@ const SERVED: [ApiKey; 35] = [
     ApiKey::AlterConfigs,
     ApiKey::DescribeLogDirs,
     ApiKey::DescribeProducers,
+    ApiKey::ConsumerGroupHeartbeat,
+    ApiKey::ConsumerGroupDescribe,
     ApiKey::DescribeTopicPartitions,
     ApiKey::ElectLeaders,
     ApiKey::ListConfigResources,
@@ -180,6 +184,10 @@ fn dispatch(context: Context<'_>, input: &mut Decoder) -> Result<Answer, DecodeE
         ApiKey::LeaveGroup => Ok(leave_group::handle(context, Message::decode(input, envelope.version)?)),
         ApiKey::DeleteGroups => Ok(delete_groups::handle(context, Message::decode(input, envelope.version)?)),
         ApiKey::OffsetDelete => Ok(offset_delete::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::ConsumerGroupHeartbeat => {
+            Ok(consumer_group_heartbeat::handle(context, Message::decode(input, envelope.version)?))
+        }
+        ApiKey::ConsumerGroupDescribe => now(context, input, consumer_group_describe::handle),
         ApiKey::Heartbeat => now(context, input, heartbeat::handle),
         ApiKey::DescribeGroups => now(context, input, describe_groups::handle),
         ApiKey::ListGroups => now(context, input, list_groups::handle),

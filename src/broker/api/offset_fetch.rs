@@ -6,7 +6,7 @@ use super::{Answer, Context};
 use crate::base::{ErrorCode, PartitionId, TopicName, TopicPartition, Uuid};
 use crate::broker::caller::{Operation, Resource, authorize};
 use crate::broker::core::Core;
-use crate::broker::groups::{CommittedOffset, GroupOffsets};
+use crate::broker::groups::{CommittedOffset, GroupKind, GroupOffsets};
 use crate::protocol::kafka::api::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
     OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
@@ -81,10 +81,15 @@ fn before_many(topic: OffsetFetchResponseTopics) -> OffsetFetchResponseTopic {
 }
 
 fn fetch_group(core: &Core, version: i16, asked: Asked) -> OffsetFetchResponseGroup {
-    let Asked { group: OffsetFetchRequestGroup { group_id, topics, .. }, allowed } = asked;
-    if !allowed {
-        let error_code = ErrorCode::GroupAuthorizationFailed.code();
-        return OffsetFetchResponseGroup { group_id, topics: Vec::new(), error_code };
+    let Asked { group: OffsetFetchRequestGroup { group_id, topics, member_id, member_epoch }, allowed } = asked;
+    // A member of the newer protocol that has moved on must not go by what it reads here (since 9).
+    let may = |kind: &GroupKind| kind.check_fetch(member_id.as_deref(), member_epoch);
+    let verdict = match allowed {
+        true => core.groups().look(core, &group_id, core.now(), may).unwrap_or(Ok(())),
+        false => Err(ErrorCode::GroupAuthorizationFailed),
+    };
+    if let Err(code) = verdict {
+        return OffsetFetchResponseGroup { group_id, topics: Vec::new(), error_code: code.code() };
     }
     let committed = core.groups().committed(core, &group_id, core.now());
     let topics = match topics {

@@ -7,11 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use super::classic::{Join, Reply, Rules, Sync, Ticket};
-use super::group::{Group, GroupKind, Locked};
+use super::conversion::Made;
+use super::group::{Group, Locked};
+use super::kind::GroupKind;
 use super::mailbox::Mailbox;
 use super::offsets::GroupOffsets;
+use super::records::consumer::ConsumerRecord;
 use super::records::{Encoded, GroupMetadata, OffsetKey, OffsetValue};
 use super::timers::Timers;
+use super::topologies::Topologies;
 use super::writes::{Change, Pledge};
 use crate::base::{ErrorCode, Now, TopicName, TopicPartition};
 use crate::broker::core::Core;
@@ -26,6 +30,7 @@ pub struct Coordinator {
     groups: RwLock<BTreeMap<Arc<str>, Arc<Group>>>,
     tickets: AtomicU64,
     timers: Timers,
+    topologies: Topologies,
 }
 
 /// A group at a glance.
@@ -62,6 +67,10 @@ impl Coordinator {
         &self.timers
     }
 
+    pub(super) fn topologies(&self) -> &Topologies {
+        &self.topologies
+    }
+
     /// The life of the thread that keeps deadlines.
     pub fn run(&self, core: &Core) {
         self.timers.run(core);
@@ -80,14 +89,14 @@ impl Coordinator {
             members_max: core.config().groups.members_max,
         };
         let pledge = self.with(core, group, creates, now, |locked| {
+            locked.classic_to_join(creates)?;
             let ticket = self.ticket();
             locked.expect_answer(ticket, mailbox);
-            let effects = locked.classic().join(Join { ticket, ..join }, &rules, now);
-            locked.carry_out(effects)
+            let effects = locked.classic_to_join(creates)?.join(Join { ticket, ..join }, &rules, now);
+            Ok(locked.carry_out(effects))
         });
-        pledge.unwrap_or_else(|| {
-            let error_code = ErrorCode::UnknownMemberId.code();
-            mailbox.put(Reply::Join(JoinGroupResponse { error_code, member_id, ..Default::default() }));
+        pledge.unwrap_or(Err(ErrorCode::UnknownMemberId)).unwrap_or_else(|code: ErrorCode| {
+            mailbox.put(Reply::Join(JoinGroupResponse { error_code: code.code(), member_id, ..Default::default() }));
             None
         })
     }
@@ -96,11 +105,11 @@ impl Coordinator {
     pub fn sync(&self, core: &Core, group: &str, sync: Sync, mailbox: &Arc<Mailbox>, now: Now) -> Option<Pledge> {
         let pledge = self.with(core, group, false, now, |locked| {
             let ticket = self.ticket();
+            let effects = locked.classic()?.sync(Sync { ticket, ..sync });
             locked.expect_answer(ticket, mailbox);
-            let effects = locked.classic().sync(Sync { ticket, ..sync });
-            locked.carry_out(effects)
+            Some(locked.carry_out(effects))
         });
-        pledge.unwrap_or_else(|| {
+        pledge.flatten().unwrap_or_else(|| {
             let error_code = ErrorCode::UnknownMemberId.code();
             mailbox.put(Reply::Sync(SyncGroupResponse { error_code, ..Default::default() }));
             None
@@ -116,8 +125,10 @@ impl Coordinator {
         generation: i32,
         now: Now,
     ) -> ErrorCode {
-        self.with(core, group, false, now, |locked| locked.classic().heartbeat(member_id, instance_id, generation, now))
-            .unwrap_or(ErrorCode::UnknownMemberId)
+        let verdict = self.with(core, group, false, now, |locked| {
+            locked.classic().map(|classic| classic.heartbeat(member_id, instance_id, generation, now))
+        });
+        verdict.flatten().unwrap_or(ErrorCode::UnknownMemberId)
     }
 
     /// An outcome per member, and the write that records their leaving, if there is one.
@@ -129,10 +140,10 @@ impl Coordinator {
         now: Now,
     ) -> (Vec<MemberResponse>, Option<Pledge>) {
         let outcome = self.with(core, group, false, now, |locked| {
-            let (outcome, effects) = locked.classic().leave(leaving, now);
-            (outcome, locked.carry_out(effects))
+            let (outcome, effects) = locked.classic()?.leave(leaving, now);
+            Some((outcome, locked.carry_out(effects)))
         });
-        outcome.unwrap_or_else(|| {
+        outcome.flatten().unwrap_or_else(|| {
             let unknown = |identity: &MemberIdentity| MemberResponse {
                 member_id: identity.member_id.clone(),
                 group_instance_id: identity.group_instance_id.clone(),
@@ -154,19 +165,18 @@ impl Coordinator {
         if group.len() > STRING_BYTES_MAX {
             return Err(ErrorCode::InvalidGroupId);
         }
-        let Committer { member_id, instance_id, generation, knows_missing_groups } = *committer;
-        let outcome = self.with(core, group, generation < 0, now, |locked| {
-            locked.classic().check_commit(member_id, instance_id, generation, now)?;
+        let outcome = self.with(core, group, committer.generation < 0, now, |locked| {
+            locked.state.kind.check_commit(committer, now)?;
             let encode = |(partition, value): &(TopicPartition, OffsetValue)| {
                 (OffsetKey::encode(group, partition), Some(value.encode()))
             };
             let records: Vec<Encoded> = commits.iter().map(encode).collect();
-            locked.write(&records, |base| {
+            locked.write(&records, |_, base| {
                 let change = |(n, (partition, value))| Change::Offset(partition, Some(value), base.plus(n));
                 (0..).zip(commits).map(change).collect()
             })
         });
-        outcome.unwrap_or(Err(match knows_missing_groups {
+        outcome.unwrap_or(Err(match committer.knows_missing_groups {
             true => ErrorCode::GroupIdNotFound,
             false => ErrorCode::IllegalGeneration,
         }))
@@ -185,7 +195,7 @@ impl Coordinator {
     /// Deletes a group without members, and all it has committed.
     pub fn delete(&self, core: &Core, group: &str, now: Now) -> Result<Pledge, ErrorCode> {
         let outcome = self.with(core, group, false, now, |locked| {
-            locked.classic().check_delete()?;
+            locked.state.kind.check_delete()?;
             let places: Vec<TopicPartition> = locked.state.offsets.keys().cloned().collect();
             locked.forget(places, true)
         });
@@ -201,9 +211,9 @@ impl Coordinator {
         now: Now,
     ) -> Result<(Verdicts, Option<Pledge>), ErrorCode> {
         let outcome = self.with(core, group, false, now, |locked| {
-            let classic = locked.classic();
-            classic.check_offset_delete()?;
-            let verdict = |place: TopicPartition| match classic.is_subscribed_to(place.topic.as_str()) {
+            let kind = &locked.state.kind;
+            kind.check_offset_delete()?;
+            let verdict = |place: TopicPartition| match kind.is_subscribed_to(place.topic.as_str()) {
                 true => (place, ErrorCode::GroupSubscribedToTopic),
                 false => (place, ErrorCode::None),
             };
@@ -241,13 +251,12 @@ impl Coordinator {
         let view = |group: Arc<Group>| {
             let locked = group.lock(core, now)?;
             let kind = &locked.state.kind;
-            let GroupKind::Classic(classic) = kind;
             Some(GroupView {
                 name: Arc::clone(group.name()),
                 kind: kind.name(),
-                protocol_type: classic.protocol_type().to_owned(),
-                state: classic.state().name(),
-                members: classic.members().len(),
+                protocol_type: kind.protocol_type().to_owned(),
+                state: kind.state_name(),
+                members: kind.member_count(),
             })
         };
         self.all().into_iter().filter_map(view).collect()
@@ -311,12 +320,19 @@ impl Locked<'_> {
     pub(super) fn forget(&mut self, places: Vec<TopicPartition>, whole: bool) -> Result<Pledge, ErrorCode> {
         let mut records: Vec<Encoded> =
             places.iter().map(|place| (OffsetKey::encode(self.name(), place), None)).collect();
-        if whole {
-            records.push((GroupMetadata::key(self.name()), None));
+        let mut consumer_changes = Vec::new();
+        match &self.state.kind {
+            _ if !whole => {}
+            GroupKind::Classic(_) => records.push((GroupMetadata::key(self.name()), None)),
+            GroupKind::Consumer(group) => consumer_changes = group.tombstones(),
         }
-        self.write(&records, |base| {
+        records.extend(consumer_changes.iter().map(|change| ConsumerRecord::encode(self.name(), change)));
+        self.write(&records, |locked, base| {
             let change = |(n, place)| Change::Offset(place, None, base.plus(n));
             let mut changes: Vec<Change> = (0..).zip(places).map(change).collect();
+            if let GroupKind::Consumer(group) = &mut locked.state.kind {
+                changes.push(Change::Consumer(Made::new(group, consumer_changes)));
+            }
             if whole {
                 changes.push(Change::Deleted);
             }

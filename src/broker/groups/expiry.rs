@@ -2,7 +2,7 @@
 
 use super::classic::ExpiryBase;
 use super::coordinator::Coordinator;
-use super::group::{GroupKind, Locked};
+use super::group::Locked;
 use crate::base::{Now, TopicPartition};
 use crate::broker::core::Core;
 
@@ -37,7 +37,7 @@ impl Coordinator {
 impl Locked<'_> {
     /// Commits whose time is over, and whether nothing is left of the group then.
     fn find_expired(&self, retention_ms: i64) -> (Vec<TopicPartition>, bool) {
-        let GroupKind::Classic(group) = &self.state.kind;
+        let group = &self.state.kind;
         let base = group.expiry_base();
         if base == ExpiryBase::Never {
             return (Vec::new(), false);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::classic::{ClassicGroup, Effects, Ticket};
+use super::kind::GroupKind;
 use super::mailbox::Mailbox;
 use super::offsets::{CommittedOffset, GroupOffsets};
 use super::records::{Encoded, GroupMetadata};
@@ -14,13 +15,8 @@ use crate::base::{ErrorCode, Now, Offset};
 use crate::broker::core::Core;
 use crate::broker::partition::Kept;
 
-/// Which protocol its members speak. A group that only commits is a classic one, as in Kafka.
-pub enum GroupKind {
-    Classic(ClassicGroup),
-}
-
 pub struct Group {
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
     state: Mutex<GroupState>,
 }
 
@@ -28,7 +24,7 @@ pub(super) struct GroupState {
     pub kind: GroupKind,
     pub offsets: GroupOffsets,
     /// In the order of the log, which is that in which they become safe.
-    writes: VecDeque<UnderWay>,
+    pub(super) writes: VecDeque<UnderWay>,
     waiting: BTreeMap<Ticket, Arc<Mailbox>>,
     /// The log holds something of it, which takes tombstones to forget.
     recorded: bool,
@@ -40,32 +36,10 @@ pub(super) struct GroupState {
 
 /// A group under its lock, at a moment. What became safe has taken effect.
 pub(super) struct Locked<'a> {
-    core: &'a Core,
-    group: &'a Arc<Group>,
+    pub(super) core: &'a Core,
+    pub(super) group: &'a Arc<Group>,
     pub now: Now,
     pub state: MutexGuard<'a, GroupState>,
-}
-
-impl GroupKind {
-    /// `ListGroups` calls it so.
-    pub fn name(&self) -> &'static str {
-        match self {
-            GroupKind::Classic(_) => "classic",
-        }
-    }
-
-    fn next_deadline(&self) -> Option<i64> {
-        match self {
-            GroupKind::Classic(group) => group.next_deadline(),
-        }
-    }
-
-    /// Nobody is here, and nobody is expected.
-    pub fn is_idle(&self) -> bool {
-        match self {
-            GroupKind::Classic(group) => group.is_idle(),
-        }
-    }
 }
 
 impl Group {
@@ -120,6 +94,10 @@ impl Group {
         locked.state.timer_at = i64::MAX;
         let effects = match &mut locked.state.kind {
             GroupKind::Classic(group) => group.expire(now),
+            GroupKind::Consumer(_) => {
+                locked.expire_consumers();
+                Effects::default()
+            }
         };
         if let Some(pledge) = locked.carry_out(effects) {
             pledge.abandon(core);
@@ -132,9 +110,11 @@ impl Locked<'_> {
         &self.group.name
     }
 
-    pub fn classic(&mut self) -> &mut ClassicGroup {
+    /// `None`: its members speak the newer protocol.
+    pub fn classic(&mut self) -> Option<&mut ClassicGroup> {
         match &mut self.state.kind {
-            GroupKind::Classic(group) => group,
+            GroupKind::Classic(group) => Some(group),
+            GroupKind::Consumer(_) => None,
         }
     }
 
@@ -176,7 +156,7 @@ impl Locked<'_> {
                         }
                         Err(code) => {
                             let now = self.now;
-                            queue.push_back(self.classic().written(write.then, Err(code), now));
+                            queue.extend(self.classic().map(|group| group.written(write.then, Err(code), now)));
                         }
                     }
                 }
@@ -194,23 +174,24 @@ impl Locked<'_> {
     pub fn write(
         &mut self,
         records: &[Encoded],
-        changes: impl FnOnce(Offset) -> Vec<Change>,
+        changes: impl FnOnce(&mut Self, Offset) -> Vec<Change>,
     ) -> Result<Pledge, ErrorCode> {
         let (partition, promise, base) = writes::append(self.core, self.name(), records, self.now)?;
-        let pledge = self.begin(UnderWay { partition, promise, changes: changes(base) });
+        let changes = changes(self, base);
+        let pledge = self.begin(UnderWay { partition, promise, changes });
         // Where nothing is flushed it is safe already.
         self.carry_on();
         Ok(pledge)
     }
 
     /// Lets what is decided take effect; nobody waits for what that may lead to.
-    fn carry_on(&mut self) {
+    pub(super) fn carry_on(&mut self) {
         if let Some(pledge) = self.carry_out(Effects::default()) {
             pledge.abandon(self.core);
         }
     }
 
-    fn begin(&mut self, write: UnderWay) -> Pledge {
+    pub(super) fn begin(&mut self, write: UnderWay) -> Pledge {
         let pledge = Pledge::new(self.group, &write);
         self.state.recorded = true;
         self.state.writes.push_back(write);
@@ -225,6 +206,7 @@ impl Locked<'_> {
             Kept::Yes => Ok(()),
             Kept::Never => {
                 ::log::error!("group {:?}: a record could not be made safe on disk, and is not kept", self.name());
+                self.take_back();
                 Err(ErrorCode::CoordinatorNotAvailable)
             }
         };
@@ -233,11 +215,19 @@ impl Locked<'_> {
             match change {
                 Change::Classic(then) => {
                     let now = self.now;
-                    let more = self.classic().written(then, outcome, now);
-                    effects.answers.extend(more.answers);
-                    effects.writes.extend(more.writes);
+                    // Unless the group has become one of the newer protocol meanwhile.
+                    if let Some(group) = self.classic() {
+                        let more = group.written(then, outcome, now);
+                        effects.answers.extend(more.answers);
+                        effects.writes.extend(more.writes);
+                    }
                 }
                 _ if outcome.is_err() => {}
+                Change::Consumer(made) => {
+                    if let GroupKind::Consumer(group) = &mut self.state.kind {
+                        made.keep(group);
+                    }
+                }
                 Change::Offset(partition, Some(value), record_offset) => {
                     self.state.offsets.insert(partition, CommittedOffset { value, record_offset });
                 }

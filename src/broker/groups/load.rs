@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::classic::{ClassicGroup, Rules};
-use super::group::{Group, GroupKind};
+use super::consumer::ConsumerGroup;
+use super::group::Group;
+use super::kind::GroupKind;
 use super::offsets::{CommittedOffset, GroupOffsets};
+use super::records::consumer::{Change, ConsumerRecord};
 use super::records::{GroupMetadata, GroupRecord};
 use super::writes::OFFSETS_TOPIC;
 use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
@@ -17,10 +20,11 @@ use crate::broker::partition::Partition;
 use crate::log::ReadError;
 use crate::record::BatchView;
 
-/// What the records read so far say of one group.
+/// What the records read so far say of one group. It speaks one protocol: that of the newest record of the group itself.
 #[derive(Default)]
 struct Found {
     classic: Option<GroupMetadata>,
+    consumer: Option<Box<ConsumerGroup>>,
     offsets: GroupOffsets,
 }
 
@@ -43,19 +47,23 @@ impl Core {
     }
 
     fn load_group(&self, name: Arc<str>, found: Found, now: Now) {
-        let classic = match found.classic {
-            Some(record) => ClassicGroup::restore(Arc::clone(&name), record),
-            None if found.offsets.is_empty() => return,
-            None => ClassicGroup::new(Arc::clone(&name), now),
+        let kind = match (found.consumer, found.classic) {
+            (Some(mut group), _) => {
+                group.recovered(&self.config().consumer_groups, now);
+                GroupKind::Consumer(group)
+            }
+            (None, Some(record)) => GroupKind::Classic(ClassicGroup::restore(Arc::clone(&name), record)),
+            (None, None) if found.offsets.is_empty() => return,
+            (None, None) => GroupKind::Classic(ClassicGroup::new(Arc::clone(&name), now)),
         };
-        let group = Group::with(name, GroupKind::Classic(classic), found.offsets, true);
+        let group = Group::with(name, kind, found.offsets, true);
         self.groups().insert(Arc::clone(&group));
         let rules = Rules {
             initial_delay_ms: self.config().groups.initial_rebalance_delay_ms,
             members_max: self.config().groups.members_max,
         };
         let Some(mut locked) = group.lock(self, now) else { return };
-        let effects = locked.classic().loaded(&rules, now);
+        let effects = locked.classic().map(|classic| classic.loaded(&rules, now)).unwrap_or_default();
         if let Some(pledge) = locked.carry_out(effects) {
             pledge.abandon(self);
         }
@@ -118,7 +126,25 @@ fn apply(groups: &mut Groups, record: GroupRecord, record_offset: Offset) {
                 found.offsets.remove(&key.partition);
             }
         }
-        GroupRecord::Classic(group, metadata) => groups.entry(group).or_default().classic = metadata,
+        GroupRecord::Classic(group, metadata) => {
+            let found = groups.entry(group).or_default();
+            if metadata.is_some() {
+                found.consumer = None;
+            }
+            found.classic = metadata;
+        }
+        GroupRecord::Consumer(ConsumerRecord { group, change }) => {
+            let found = groups.entry(group.clone()).or_default();
+            match change {
+                Change::Group(None) => found.consumer = None,
+                // What is left of a group that went, or became a classic one.
+                change if change.is_tombstone() && found.consumer.is_none() => {}
+                change => {
+                    found.classic = None;
+                    found.consumer.get_or_insert_with(|| Box::new(ConsumerGroup::new(&group))).apply(&change);
+                }
+            }
+        }
         GroupRecord::Other(version) => ::log::debug!("records with key version {version} are passed over"),
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::classic::Then;
+use super::conversion::Made;
 use super::group::Group;
 use super::offsets::partition_for_group;
 use super::records::{Encoded, OffsetValue};
@@ -23,6 +24,8 @@ pub(super) enum Change {
     Offset(TopicPartition, Option<OffsetValue>, Offset),
     /// The state machine is told.
     Classic(Then),
+    /// It is true already; here is how to take it back.
+    Consumer(Made),
     /// Nothing of the group is left in the log.
     Deleted,
 }

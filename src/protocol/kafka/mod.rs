@@ -15,6 +15,7 @@ mod message;
 mod wire;
 
 pub mod api;
+pub mod consumer_group_records;
 pub mod consumer_protocol;
 pub mod group_records;
 #[cfg(test)]

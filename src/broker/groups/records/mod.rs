@@ -1,5 +1,6 @@
 //! The records of `__consumer_offsets`: a key's version says which kind one is.
 
+pub(super) mod consumer;
 mod metadata;
 mod offset;
 
@@ -8,6 +9,7 @@ use bytes::Bytes;
 pub use metadata::{GroupMetadata, MemberMetadata};
 pub use offset::{OffsetKey, OffsetValue};
 
+use self::consumer::{ConsumerRecord, ConsumerRecordError};
 use crate::protocol::kafka::group_records::{self, GroupMetadataKey};
 use crate::protocol::kafka::{DecodeError, Decoder};
 
@@ -16,6 +18,8 @@ use crate::protocol::kafka::{DecodeError, Decoder};
 pub enum GroupRecord {
     Offset(OffsetKey, Option<OffsetValue>),
     Classic(String, Option<GroupMetadata>),
+    /// Of a group of the newer protocol.
+    Consumer(ConsumerRecord),
     /// Another kind; its key's version.
     Other(i16),
 }
@@ -26,6 +30,8 @@ pub enum RecordError {
     Bytes(#[from] DecodeError),
     #[error("{0}")]
     Value(#[from] group_records::RecordError),
+    #[error("{0}")]
+    Consumer(#[from] ConsumerRecordError),
     #[error("its topic is none that could exist")]
     Topic,
 }
@@ -47,6 +53,9 @@ impl GroupRecord {
             metadata::KEY_VERSION => {
                 let key = GroupMetadataKey::read_fields(&mut input)?;
                 Ok(GroupRecord::Classic(key.group, value.map(GroupMetadata::decode).transpose()?))
+            }
+            kind if ConsumerRecord::is_kind(kind) => {
+                Ok(GroupRecord::Consumer(ConsumerRecord::decode(Bytes::copy_from_slice(key), value)?))
             }
             other => Ok(GroupRecord::Other(other)),
         }
