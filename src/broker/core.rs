@@ -1,4 +1,4 @@
-//! What all handlers share: topics, decisions, committed offsets, the flusher, the clock.
+//! What all handlers share: topics, decisions, groups, the flusher, the clock.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
-use super::commits::CommitUnderWay;
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
 use super::flusher::Flusher;
-use super::offsets::OffsetStore;
+use super::groups::Coordinator;
 use super::partition::Partition;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
@@ -53,9 +52,7 @@ pub struct Core {
     topics: RwLock<Arc<Topics>>,
     decisions: Mutex<CommandLog>,
     producer_ids: Mutex<Range<i64>>,
-    pub(super) commits: Mutex<OffsetStore>,
-    /// Commits whose clients are gone before they were safe.
-    pub(super) left_commits: Mutex<Vec<CommitUnderWay>>,
+    groups: Coordinator,
     flusher: Flusher,
     /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
     checkpoint_writer: Mutex<()>,
@@ -93,8 +90,7 @@ impl Core {
             topics: RwLock::default(),
             decisions: Mutex::new(opened.log),
             producer_ids: Mutex::new(reserved..reserved),
-            commits: Mutex::default(),
-            left_commits: Mutex::default(),
+            groups: Coordinator::default(),
             flusher,
             checkpoint_writer: Mutex::default(),
             file_pool: FilePool::new(OPEN_SEALED_FILES_MAX),
@@ -104,7 +100,7 @@ impl Core {
         });
         core.refresh_broker_settings(core.decisions().catalogue());
         core.open_topics()?;
-        core.load_commits();
+        core.load_groups();
         core.remove_deleted_soon();
         Ok((core, work))
     }
@@ -135,6 +131,10 @@ impl Core {
 
     pub fn flusher(&self) -> &Flusher {
         &self.flusher
+    }
+
+    pub fn groups(&self) -> &Coordinator {
+        &self.groups
     }
 
     pub fn topics(&self) -> Arc<Topics> {
@@ -224,9 +224,10 @@ impl Core {
         let _ = self.chores.send(chore);
     }
 
-    /// The housekeeper and the flusher end; nothing is appended any more.
+    /// The housekeeper, the groups' timers and the flusher end; nothing is appended any more.
     pub fn stop_chores(&self) {
         self.chore(super::housekeeping::Chore::Stop);
+        self.groups.stop();
         self.flusher.stop();
     }
 
