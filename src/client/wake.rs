@@ -26,12 +26,13 @@ impl Bell {
         Ok(Bell { rung: AtomicBool::new(false) })
     }
 
+    /// The wire before the mark, and the other way round when it is answered: then whatever falls between, a mark without
+    /// a wire is of something that is being looked at, and a wire without a mark does not last.
     pub(crate) fn ring(&self) {
-        if !self.rung.swap(true, Ordering::SeqCst) {
-            // A wire that is full rings already.
-            #[cfg(unix)]
-            let _ = io::Write::write(&mut &self.wires.0, &[1]);
-        }
+        // A wire that is full rings already.
+        #[cfg(unix)]
+        let _ = io::Write::write(&mut &self.wires.0, &[1]);
+        self.rung.store(true, Ordering::SeqCst);
     }
 
     /// Whether it has been rung and nobody has answered.
@@ -41,9 +42,9 @@ impl Bell {
 
     /// Stops it; what it was rung for is looked at afterwards, so that nothing is missed.
     pub(crate) fn answer(&self) {
+        self.rung.store(false, Ordering::SeqCst);
         #[cfg(unix)]
         while io::Read::read(&mut &self.wires.1, &mut [0; 16]).is_ok_and(|count| count > 0) {}
-        self.rung.store(false, Ordering::SeqCst);
     }
 
     /// Ready while it rings.

@@ -227,15 +227,18 @@ impl<'a> Reading<'a> {
         while let Some(share) = self.share.as_mut().filter(|share| share.membership().has_news()) {
             let Change { is_lost, gone, new } = share.change(&self.positions.places())?;
             if is_lost {
+                ::log::info!("the group went on without this member; joining it again");
                 self.drop_all();
             }
             if !gone.is_empty() {
+                ::log::info!("giving up {}", named(&gone));
                 self.give_up(&gone)?;
             }
             if let Some(share) = &self.share
                 && !new.is_empty()
                 && share.take_up(&new)
             {
+                ::log::info!("reading {}", named(&new));
                 let places: Vec<TopicPartition> = new.into_iter().collect();
                 self.begin(&places).map_err(Stopped::Failed)?;
             }
@@ -369,6 +372,10 @@ impl<'a> Reading<'a> {
         let Some(mut share) = self.share.take() else { return Ok(()) };
         share.commit(self.consumer.cluster(), &mut self.positions)
     }
+}
+
+fn named(places: &BTreeSet<TopicPartition>) -> String {
+    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn is_of(chunk: &Chunk, place: &TopicPartition) -> bool {

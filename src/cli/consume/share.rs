@@ -151,7 +151,8 @@ impl Share {
     pub(super) fn tell_waiting(&mut self) {
         if self.tell_waiting_at().is_some_and(|at| Instant::now() >= at) {
             self.waiting_told = true;
-            ::log::warn!("group \"{}\" has other members; waiting until they all have answered", self.offsets.name());
+            let group = self.offsets.name();
+            ::log::warn!("waiting for group \"{group}\": other members have not answered yet, or may still come");
         }
     }
 }
