@@ -283,6 +283,7 @@ fn a_first_signal_finishes_what_was_read() {
     writer.signal("TERM");
     let code = common::wait(&mut writer.child);
     assert_eq!(code, 130);
+    assert_eq!(writer.note(), "rafka-produce: warning: interrupted; delivered: 1 line; tail -n +2 goes on there\n");
     assert_eq!(consume_text(&server, &["T"]), "one\n");
 }
 
@@ -312,4 +313,14 @@ fn a_large_input_arrives_whole_and_in_order() {
     let mut all: Vec<&str> = all.lines().collect();
     all.sort_unstable();
     assert!(all.into_iter().eq(lines.lines()), "each line once");
+}
+
+#[test]
+fn a_mistyped_field_of_json_is_told_once() {
+    let server = Server::start(&["--topic", "T"]);
+    let lines = b"{\"value\":\"fine\",\"offset\":3}\n{\"vlaue\":\"x\"}\n{\"vlaue\":\"y\",\"more\":1}\n";
+    let ran = run(PRODUCE, &server.bootstrap(), &["-J", "T"], lines);
+    assert_eq!(ran.code, 0);
+    let said = "rafka-produce: warning: line 2: the field \"vlaue\" is none of a record's, and is left out; did you mean \"value\"?\n";
+    assert_eq!(ran.stderr, said);
 }
