@@ -1,7 +1,8 @@
 //! What a broker checks of a client's batch before it takes any lock (Kafka's LogValidator and UnifiedLog).
 
 use super::{
-    BatchError, BatchHeader, BatchView, HEADER_BYTES, LENGTH_PREFIX_BYTES, Packing, RecordFaults, RecordRule, attributes,
+    BatchError, BatchHeader, BatchView, HEADER_BYTES, LENGTH_PREFIX_BYTES, Packing, RecordFaults, RecordRule,
+    attributes,
 };
 use crate::base::Offset;
 use crate::base::limits::{DECOMPRESSED_BATCH_BYTES_MAX, RECORD_FAULTS_MAX};

@@ -25,7 +25,7 @@ pub fn handle(context: Context<'_>, request: ApiVersionsRequest) -> ApiVersionsR
     let features = features(context);
     let version = context.envelope.version;
     ApiVersionsResponse {
-        api_keys: SERVED.into_iter().map(row).collect(),
+        api_keys: SERVED.iter().copied().map(row).collect(),
         supported_features: supported(&features, version),
         finalized_features_epoch: FEATURES_EPOCH,
         finalized_features: finalized(&features),

@@ -78,7 +78,7 @@ fn makes_things(key: ApiKey) -> bool {
 }
 
 fn each_served(mut each: impl FnMut(ApiKey, i16)) {
-    for key in SERVED {
+    for &key in SERVED {
         versions(key).for_each(|version| each(key, version));
     }
 }
