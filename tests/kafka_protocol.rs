@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{FETCH_BY_NAME, KafkaConnection, PRODUCE_BY_NAME, Server, batch, produce_request};
+use common::{KafkaConnection, PRODUCE_BY_NAME, Server, batch, produce_request};
 use rafka::base::{ErrorCode, Uuid};
 use rafka::protocol::kafka::api::create_topics::{CreatableTopic, CreatableTopicConfig};
 use rafka::protocol::kafka::api::delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
