@@ -12,7 +12,7 @@ use rafka::protocol::kafka::api::fetch::{FetchPartition, FetchTopic, ForgottenTo
 use rafka::protocol::kafka::api::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use rafka::protocol::kafka::api::metadata::MetadataRequestTopic;
 use rafka::protocol::kafka::api::*;
-use rafka::record::ProducerStamp;
+use rafka::record::{BatchView, ProducerStamp};
 
 const ACKS_ALL: i16 = -1;
 /// The newest version, which names topics by id.
@@ -22,8 +22,11 @@ fn code(code: i16) -> ErrorCode {
     ErrorCode::from_code(code)
 }
 
-fn bytes(records: &RecordsField) -> usize {
-    records.len()
+fn bytes(records: &RecordsField) -> Vec<u8> {
+    match records {
+        RecordsField::Bytes(bytes) => bytes.to_vec(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn produce(kafka: &mut KafkaConnection, partition: i32, value: &str) {
@@ -47,7 +50,7 @@ fn fetch(session_id: i32, session_epoch: i32, partitions: Vec<FetchPartition>) -
 /// Partition, high watermark and bytes of all that was told.
 fn told(answer: &FetchResponse) -> Vec<(i32, i64, bool)> {
     let partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
-    partitions.map(|p| (p.partition_index, p.high_watermark, bytes(&p.records) > 0)).collect()
+    partitions.map(|p| (p.partition_index, p.high_watermark, !p.records.is_empty())).collect()
 }
 
 fn topic_id(kafka: &mut KafkaConnection) -> Uuid {
@@ -165,7 +168,7 @@ fn partitions_share_the_bytes_in_the_order_of_the_request() {
         let partitions = order.map(|p| FetchPartition { partition_max_bytes, ..wants(p, 0) }).to_vec();
         let answer = kafka.call_in(&FetchRequest { max_bytes, ..fetch(0, -1, partitions) }, FETCH_BY_NAME);
         let partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
-        partitions.map(|p| (p.partition_index, bytes(&p.records) / 1000)).collect()
+        partitions.map(|p| (p.partition_index, p.records.len() / 1000)).collect()
     };
     assert_eq!(got([0, 1, 2], 1 << 20, 1 << 20), [(0, 2), (1, 2), (2, 2)]);
     assert_eq!(got([2, 0, 1], 3500, 1 << 20), [(2, 2), (0, 1), (1, 0)]);
@@ -188,7 +191,7 @@ fn a_fetch_that_its_limits_cut_short_does_not_wait_for_more() {
         let partition = FetchPartition { partition_max_bytes, ..wants(0, 0) };
         let request = FetchRequest { max_wait_ms: 60_000, min_bytes: 2500, max_bytes, ..fetch(0, -1, vec![partition]) };
         let answer = kafka.call_in(&request, FETCH_BY_NAME);
-        assert_eq!(bytes(&answer.responses[0].partitions[0].records) / 1000, 2);
+        assert_eq!(answer.responses[0].partitions[0].records.len() / 1000, 2);
     }
     // More than there may ever be is not waited for.
     let request =
@@ -207,7 +210,7 @@ fn a_fetch_that_ends_with_a_segment_does_not_wait_for_more() {
     let started = Instant::now();
     let request = FetchRequest { max_wait_ms: 60_000, min_bytes: 1_000_000, ..fetch(0, -1, vec![wants(0, 0)]) };
     let answer = kafka.call_in(&request, FETCH_BY_NAME);
-    assert_eq!(bytes(&answer.responses[0].partitions[0].records) / 600_000, 1);
+    assert_eq!(answer.responses[0].partitions[0].records.len() / 600_000, 1);
     assert!(started.elapsed() < Duration::from_secs(30));
 }
 
@@ -276,4 +279,90 @@ fn list_offsets_knows_the_places_of_its_version() {
     }
     assert_eq!(ask(&[-7], 11), [unsupported]);
     assert_eq!(ask(&[-1, -2], 11), [(ErrorCode::InvalidRequest, -1); 2], "a partition may be asked for once");
+}
+
+#[test]
+fn fetch_starts_at_the_batch_that_contains_the_offset() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    kafka.produce("t", ACKS_ALL, batch(&["0", "1", "2"], ProducerStamp::NONE));
+    kafka.produce("t", ACKS_ALL, batch(&["3"], ProducerStamp::NONE));
+    let records = bytes(&kafka.fetch("t", 1).records);
+    assert_eq!(BatchView::parse(&records).expect("a batch").header.base_offset.0, 0);
+    assert_eq!(bytes(&kafka.fetch("t", 4).records).len(), 0, "the end is no error");
+    for outside in [5, -1] {
+        let answer = kafka.fetch("t", outside);
+        assert_eq!(code(answer.error_code), ErrorCode::OffsetOutOfRange);
+        assert_eq!(answer.high_watermark, -1);
+    }
+}
+
+#[test]
+fn a_fetch_gets_one_whole_batch_however_small_its_limits() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    let sent = batch(&[&"x".repeat(10_000)], ProducerStamp::NONE);
+    kafka.produce("t", ACKS_ALL, sent.clone());
+    kafka.produce("t", ACKS_ALL, sent.clone());
+    let partition = FetchPartition { partition_max_bytes: 1, ..Default::default() };
+    let topic = FetchTopic { topic: "t".to_owned(), partitions: vec![partition], ..Default::default() };
+    let request = FetchRequest { max_bytes: 1, topics: vec![topic], ..Default::default() };
+    let answer = kafka.call_in(&request, FETCH_BY_NAME);
+    assert_eq!(bytes(&answer.responses[0].partitions[0].records).len(), sent.len());
+}
+
+#[test]
+fn a_fetch_waits_for_records_and_no_longer_than_it_was_told() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut waiting = KafkaConnection::to(&server);
+    let fetch = |max_wait_ms: i32| {
+        let partition = FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() };
+        let topic = FetchTopic { topic: "t".to_owned(), partitions: vec![partition], ..Default::default() };
+        FetchRequest { max_wait_ms, min_bytes: 1, topics: vec![topic], ..Default::default() }
+    };
+    let started = Instant::now();
+    let empty = waiting.call_in(&fetch(100), FETCH_BY_NAME);
+    assert!(started.elapsed() >= Duration::from_millis(100));
+    assert_eq!(bytes(&empty.responses[0].partitions[0].records).len(), 0);
+    waiting.send(&fetch(60_000), FETCH_BY_NAME);
+    KafkaConnection::to(&server).produce("t", ACKS_ALL, batch(&["x"], ProducerStamp::NONE));
+    let woken = waiting.receive::<FetchRequest>(FETCH_BY_NAME);
+    assert!(!bytes(&woken.responses[0].partitions[0].records).is_empty());
+    assert!(started.elapsed() < Duration::from_secs(30), "an append wakes it");
+}
+
+#[test]
+fn a_waiting_fetch_hears_that_its_topic_is_deleted() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut waiting = KafkaConnection::to(&server);
+    let partition = FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() };
+    let topic = FetchTopic { topic: "t".to_owned(), partitions: vec![partition], ..Default::default() };
+    let fetch = FetchRequest { max_wait_ms: 60_000, min_bytes: 1, topics: vec![topic], ..Default::default() };
+    waiting.send(&fetch, FETCH_BY_NAME);
+    let mut admin = KafkaConnection::to(&server);
+    let gone = admin.call_in(&DeleteTopicsRequest { topic_names: vec!["t".to_owned()], ..Default::default() }, 5);
+    assert_eq!(code(gone.responses[0].error_code), ErrorCode::None);
+    let answer = waiting.receive::<FetchRequest>(FETCH_BY_NAME);
+    assert_eq!(code(answer.responses[0].partitions[0].error_code), ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(server.text("TOPICS\n"), "OK count=0\n");
+}
+
+#[test]
+fn list_offsets_finds_ends_and_times() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    kafka.produce("t", ACKS_ALL, batch(&["0", "1"], ProducerStamp::NONE));
+    let mut at = |timestamp: i64| {
+        let partition = ListOffsetsPartition { timestamp, ..Default::default() };
+        let topic = ListOffsetsTopic { name: "t".to_owned(), partitions: vec![partition] };
+        let answer = kafka.call(&ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() });
+        let found = answer.topics[0].partitions[0].clone();
+        (code(found.error_code), found.offset, found.timestamp)
+    };
+    assert_eq!(at(-1), (ErrorCode::None, 2, -1));
+    assert_eq!(at(-2), (ErrorCode::None, 0, -1));
+    assert_eq!(at(-3), (ErrorCode::None, 0, 1_700_000_000_000));
+    assert_eq!(at(-5), (ErrorCode::None, -1, -1));
+    assert_eq!(at(1), (ErrorCode::None, 0, 1_700_000_000_000));
+    assert_eq!(at(1_700_000_000_001), (ErrorCode::None, -1, -1), "no record that young is no error");
 }

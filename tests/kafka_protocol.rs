@@ -4,12 +4,11 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{FETCH_BY_NAME, KafkaConnection, PRODUCE_BY_NAME, Server, batch, produce_request};
+use common::{KafkaConnection, PRODUCE_BY_NAME, Server, batch, produce_request};
 use rafka::base::{ErrorCode, Uuid};
 use rafka::protocol::kafka::api::create_topics::{CreatableTopic, CreatableTopicConfig};
 use rafka::protocol::kafka::api::delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
 use rafka::protocol::kafka::api::fetch::{FetchPartition, FetchTopic};
-use rafka::protocol::kafka::api::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use rafka::protocol::kafka::api::metadata::MetadataRequestTopic;
 use rafka::protocol::kafka::api::*;
 use rafka::protocol::kafka::{ApiKey, RecordsField};
@@ -227,72 +226,6 @@ fn duplicates_are_recognised_over_five_batches_and_a_restart() {
 }
 
 #[test]
-fn fetch_starts_at_the_batch_that_contains_the_offset() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut kafka = KafkaConnection::to(&server);
-    kafka.produce("t", ACKS_ALL, batch(&["0", "1", "2"], ProducerStamp::NONE));
-    kafka.produce("t", ACKS_ALL, batch(&["3"], ProducerStamp::NONE));
-    let records = bytes(&kafka.fetch("t", 1).records);
-    assert_eq!(BatchView::parse(&records).expect("a batch").header.base_offset.0, 0);
-    assert_eq!(bytes(&kafka.fetch("t", 4).records).len(), 0, "the end is no error");
-    for outside in [5, -1] {
-        let answer = kafka.fetch("t", outside);
-        assert_eq!(code(answer.error_code), ErrorCode::OffsetOutOfRange);
-        assert_eq!(answer.high_watermark, -1);
-    }
-}
-
-#[test]
-fn a_fetch_gets_one_whole_batch_however_small_its_limits() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut kafka = KafkaConnection::to(&server);
-    let sent = batch(&[&"x".repeat(10_000)], ProducerStamp::NONE);
-    kafka.produce("t", ACKS_ALL, sent.clone());
-    kafka.produce("t", ACKS_ALL, sent.clone());
-    let partition = FetchPartition { partition_max_bytes: 1, ..Default::default() };
-    let topic = FetchTopic { topic: "t".to_owned(), partitions: vec![partition], ..Default::default() };
-    let request = FetchRequest { max_bytes: 1, topics: vec![topic], ..Default::default() };
-    let answer = kafka.call_in(&request, FETCH_BY_NAME);
-    assert_eq!(bytes(&answer.responses[0].partitions[0].records).len(), sent.len());
-}
-
-#[test]
-fn a_fetch_waits_for_records_and_no_longer_than_it_was_told() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut waiting = KafkaConnection::to(&server);
-    let fetch = |max_wait_ms: i32| {
-        let partition = FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() };
-        let topic = FetchTopic { topic: "t".to_owned(), partitions: vec![partition], ..Default::default() };
-        FetchRequest { max_wait_ms, min_bytes: 1, topics: vec![topic], ..Default::default() }
-    };
-    let started = Instant::now();
-    let empty = waiting.call_in(&fetch(100), FETCH_BY_NAME);
-    assert!(started.elapsed() >= Duration::from_millis(100));
-    assert_eq!(bytes(&empty.responses[0].partitions[0].records).len(), 0);
-    waiting.send(&fetch(60_000), FETCH_BY_NAME);
-    KafkaConnection::to(&server).produce("t", ACKS_ALL, batch(&["x"], ProducerStamp::NONE));
-    let woken = waiting.receive::<FetchRequest>(FETCH_BY_NAME);
-    assert!(!bytes(&woken.responses[0].partitions[0].records).is_empty());
-    assert!(started.elapsed() < Duration::from_secs(30), "an append wakes it");
-}
-
-#[test]
-fn a_waiting_fetch_hears_that_its_topic_is_deleted() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut waiting = KafkaConnection::to(&server);
-    let partition = FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() };
-    let topic = FetchTopic { topic: "t".to_owned(), partitions: vec![partition], ..Default::default() };
-    let fetch = FetchRequest { max_wait_ms: 60_000, min_bytes: 1, topics: vec![topic], ..Default::default() };
-    waiting.send(&fetch, FETCH_BY_NAME);
-    let mut admin = KafkaConnection::to(&server);
-    let gone = admin.call_in(&DeleteTopicsRequest { topic_names: vec!["t".to_owned()], ..Default::default() }, 5);
-    assert_eq!(code(gone.responses[0].error_code), ErrorCode::None);
-    let answer = waiting.receive::<FetchRequest>(FETCH_BY_NAME);
-    assert_eq!(code(answer.responses[0].partitions[0].error_code), ErrorCode::UnknownTopicOrPartition);
-    assert_eq!(server.text("TOPICS\n"), "OK count=0\n");
-}
-
-#[test]
 fn topics_are_named_by_id_where_the_version_says_so() {
     let server = Server::start(&["--topic", "t"]);
     let mut kafka = KafkaConnection::to(&server);
@@ -373,26 +306,6 @@ fn create_topics_says_what_is_wrong_with_each() {
         kafka.call(&CreateTopicsRequest { topics: vec![topic("y")], validate_only: true, ..Default::default() });
     assert_eq!(code(only_checked.topics[0].error_code), ErrorCode::None);
     assert!(!server.text("TOPICS\n").contains("TOPIC y "));
-}
-
-#[test]
-fn list_offsets_finds_ends_and_times() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut kafka = KafkaConnection::to(&server);
-    kafka.produce("t", ACKS_ALL, batch(&["0", "1"], ProducerStamp::NONE));
-    let mut at = |timestamp: i64| {
-        let partition = ListOffsetsPartition { timestamp, ..Default::default() };
-        let topic = ListOffsetsTopic { name: "t".to_owned(), partitions: vec![partition] };
-        let answer = kafka.call(&ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() });
-        let found = answer.topics[0].partitions[0].clone();
-        (code(found.error_code), found.offset, found.timestamp)
-    };
-    assert_eq!(at(-1), (ErrorCode::None, 2, -1));
-    assert_eq!(at(-2), (ErrorCode::None, 0, -1));
-    assert_eq!(at(-3), (ErrorCode::None, 0, 1_700_000_000_000));
-    assert_eq!(at(-5), (ErrorCode::None, -1, -1));
-    assert_eq!(at(1), (ErrorCode::None, 0, 1_700_000_000_000));
-    assert_eq!(at(1_700_000_000_001), (ErrorCode::None, -1, -1), "no record that young is no error");
 }
 
 #[test]

@@ -97,17 +97,26 @@ pub struct BatchHeader {
     pub record_count: i32,
 }
 
+/// Refuses what a client sends in another format. Its number stands in the same place in all of them, but the heads of
+/// the older ones are shorter.
+pub(super) fn check_magic(bytes: &[u8]) -> Result<(), BatchError> {
+    match bytes.get(MAGIC).map(|byte| *byte as i8) {
+        Some(magic) if magic != MAGIC_V2 => Err(BatchError::Magic(magic)),
+        _ => Ok(()),
+    }
+}
+
 impl BatchHeader {
     /// Reads the header at the front of `bytes`. What it says of itself is checked, not yet what follows it.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
-        // It stands in the same place in the older formats, whose heads are shorter.
-        if let Some(magic) = bytes.get(MAGIC).map(|byte| *byte as i8).filter(|magic| *magic != MAGIC_V2) {
-            return Err(BatchError::Magic(magic));
-        }
         let Some(head) = bytes.first_chunk::<HEADER_BYTES>() else {
             return Err(BatchError::Truncated { have: bytes.len(), need: HEADER_BYTES });
         };
+        let magic = head[MAGIC] as i8;
+        if magic != MAGIC_V2 {
+            return Err(BatchError::Magic(magic));
+        }
         let batch_length = i32::from_be_bytes(array(head, BATCH_LENGTH));
         if batch_length < (HEADER_BYTES - LENGTH_PREFIX_BYTES) as i32
             || batch_length > i32::MAX - LENGTH_PREFIX_BYTES as i32

@@ -1,5 +1,6 @@
 //! What a broker checks of a client's batch before it takes any lock (Kafka's LogValidator and UnifiedLog).
 
+use super::batch::check_magic;
 use super::{
     BatchError, BatchHeader, BatchView, HEADER_BYTES, LENGTH_PREFIX_BYTES, Packing, RecordFaults, RecordRule,
     attributes,
@@ -26,6 +27,7 @@ pub struct ValidBatch<'a> {
 
 impl<'a> ValidBatch<'a> {
     pub fn check(bytes: &'a [u8], rules: &BatchRules) -> Result<ValidBatch<'a>, BatchError> {
+        check_magic(bytes)?;
         let batch = BatchView::parse(bytes)?;
         if batch.bytes.len() != bytes.len() {
             return Err(BatchError::Invalid("a client sends exactly one batch for a partition"));

@@ -9,7 +9,7 @@ use super::{SERVED, answer, versions};
 use crate::base::{Clock, ManualClock};
 use crate::broker::{Answer, Caller, Core, ListenerName, Waker};
 use crate::config::BrokerConfig;
-use crate::log::RealDisk;
+use crate::log::memory_disk::MemoryDisk;
 use crate::protocol::kafka::ApiKey;
 use crate::protocol::kafka::tests::{Samples, check_response, sample_request};
 
@@ -31,6 +31,8 @@ impl Bare {
     fn new() -> Bare {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("data");
+        // Everything else is in memory; the lock is the operating system's.
+        std::fs::create_dir_all(path.join("+rafka")).expect("a place for the lock");
         let config = BrokerConfig::from_pairs([
             ("log.dirs", path.to_str().expect("text")),
             // What a mistaken request makes is files; they are not what is tested here.
@@ -39,7 +41,7 @@ impl Bare {
         let clock = Arc::new(ManualClock::at(1_700_000_000_000));
         let as_clock: Arc<dyn Clock> = clock.clone();
         let config = config.expect("good settings");
-        let (core, _work) = Core::open(config, Arc::new(RealDisk), as_clock, Box::new(|_| {})).expect("opens");
+        let (core, _work) = Core::open(config, Arc::new(MemoryDisk::new()), as_clock, Box::new(|_| {})).expect("opens");
         let address = ([127, 0, 0, 1], 9092).into();
         let caller = Caller {
             principal: "User:ANONYMOUS".into(),
