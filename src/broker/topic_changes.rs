@@ -61,7 +61,7 @@ impl Core {
 
     /// Makes a topic; it is there, and announced, when this returns.
     pub fn create_topic(&self, name: &TopicName, new: &NewTopic) -> Result<Arc<Topic>, TopicError> {
-        let _turn = self.changing_directories().lock();
+        let turn = self.changing_directories().lock();
         let partitions = self.check_new_topic(name, new)?;
         self.make_room_for(name)?;
         let id = Uuid::random();
@@ -71,19 +71,15 @@ impl Core {
             let settings = new.overrides.as_map().clone();
             self.decide_and_publish(Command::CreateTopic { name: name.clone(), id, partitions, settings }, topic)
         });
-        match made {
-            Ok(topic) => {
-                if !name.is_internal() {
-                    self.announce(Event::TopicCreated(name.clone()));
-                }
-                Ok(topic)
-            }
-            Err(error) => {
-                // As good as it can; what is left of it is in nobody's way.
-                let _ = self.data().remove_skeleton(name);
-                Err(error)
-            }
+        if made.is_err() {
+            // As good as it can; what is left of it is in nobody's way.
+            let _ = self.data().remove_skeleton(name);
         }
+        drop(turn);
+        if made.is_ok() && !name.is_internal() {
+            self.announce(Event::TopicCreated(name.clone()));
+        }
+        made
     }
 
     /// Decides, and shows the topic as it is then. Settings may have changed since its logs were opened.
@@ -160,7 +156,12 @@ impl Core {
             })
         });
         match reopened {
-            Ok(topic) => self.publish(|topics| topics.insert(topic)),
+            Ok(topic) => {
+                // What was not flushed yet when its logs were closed still has to be.
+                let unflushed = topic.partitions.iter().filter(|partition| partition.flush_is_due());
+                unflushed.for_each(|partition| self.flusher().soon(partition));
+                self.publish(|topics| topics.insert(topic));
+            }
             Err(error) => {
                 ::log::error!(
                     "topic \"{}\" was to be deleted, and is out of reach until the next start: {error}",
@@ -181,8 +182,8 @@ impl Core {
         }
     }
 
-    /// Removes what deleted topics left. What was set aside for a deletion that is not decided yet is not touched: it
-    /// was listed before the decision lock is free, or belongs to a topic that is known.
+    /// Removes what deleted topics left. Whoever sets a topic aside holds the decision lock until its deletion is decided
+    /// or taken back; so what is listed and, once that lock was free, belongs to no topic is deleted for good.
     pub(super) fn empty_deleted(&self) -> std::io::Result<()> {
         for left in self.data().set_aside_ids()? {
             if self.decisions().catalogue().topics.values().any(|topic| topic.id.to_string() == left) {
@@ -277,7 +278,7 @@ impl Core {
         }
     }
 
-    /// Opens every partition of a topic that was decided.
+    /// Opens every partition of a topic whose directories are there.
     pub(super) fn open_topic(
         &self,
         name: &TopicName,

@@ -202,6 +202,11 @@ pub(super) fn alter<'a>(
     inherited: impl Fn(&'static str) -> Option<String>,
 ) -> Result<(), ConfigError> {
     for Alteration { op, name, value } in changes {
+        if op == AlterOp::Delete && table.get(name).is_none() {
+            // What nobody knows is not set. Kafka's tools unset their throttles without asking whether there are any.
+            values.remove(name);
+            continue;
+        }
         let row = table.find(name)?;
         if !row.dynamic {
             return Err(ConfigError::ReadOnly(row.name));
@@ -257,6 +262,7 @@ mod tests {
             Alteration { op: AlterOp::Set, name: "retention.ms", value: Some(" 6 ") },
             Alteration { op: AlterOp::Delete, name: "segment.bytes", value: None },
             Alteration { op: AlterOp::Delete, name: "preallocate", value: None },
+            Alteration { op: AlterOp::Delete, name: "leader.replication.throttled.rate", value: None },
         ];
         let altered = start.altered(changes, |_| None).expect("valid changes");
         assert_eq!(altered.iter().collect::<Vec<_>>(), [("retention.ms", "6")]);

@@ -81,6 +81,7 @@ fn find(
         name: asked.name.clone(),
         topic_id: asked.topic_id,
         is_internal: asked.name.as_deref().is_some_and(is_internal),
+        topic_authorized_operations: if with_operations { TOPIC_OPERATIONS } else { i32::MIN },
         ..Default::default()
     };
     // Who names an id means the topic that has it, whatever name stands beside it (KIP-516).
