@@ -183,6 +183,9 @@ fn every_codec_and_every_acks_brings_everything() {
         &["-X", "enable.idempotence=false"],
     ] {
         let topic = format!("T{}", flags.join("").replace('=', "."));
+        // A flush for every few records: so many as a slow disk takes within the delivery timeout.
+        let count = if flags.contains(&"batch.size=1") { 1000 } else { 20_000 };
+        let lines: String = lines.split_inclusive('\n').take(count).collect();
         produce(&server, &[flags, &[topic.as_str()]].concat(), &lines).ok();
         if flags[0] == "--acks" {
             // It is stored, or even only sent; nobody promised that it can be read at once.
