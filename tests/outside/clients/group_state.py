@@ -1,4 +1,4 @@
-"""A group as confluent-kafka's administration sees it: prints partitions of each member, and the lag of each partition, as JSON."""
+"""A group as confluent-kafka's administration sees it: its state, partitions of each member, committed offsets and lags, as JSON."""
 
 import json
 import sys
@@ -14,4 +14,5 @@ committed = {(p.topic, p.partition): p.offset for p in asked[group].result(10).t
 asked = admin.list_offsets({TopicPartition(*place): OffsetSpec.latest() for place in committed}) if committed else {}
 lag = {f"{p.topic}/{p.partition}": future.result(10).offset - committed[p.topic, p.partition] for p, future in asked.items()}
 members = sorted(len(member.assignment.topic_partitions) if member.assignment else 0 for member in described.members)
-print(json.dumps({"state": described.state.name, "members": members, "lag": lag}))
+offsets = {f"{topic}/{partition}": offset for (topic, partition), offset in committed.items()}
+print(json.dumps({"state": described.state.name, "members": members, "committed": offsets, "lag": lag}))

@@ -2,16 +2,21 @@
 
 import contextlib
 import itertools
+import json
 import os
+import pathlib
 import tempfile
 import time
 import traceback
 
 from support.brokers import RafkaServer, RunningElsewhere
 from support.checks import Failure, Skip
-from support.commands import Running, sh
+from support.commands import Running, quote, sh
+from support.python import python
 
 from .results import FAILED, PASSED, SKIPPED, ForeignSuite, Result
+
+CLIENTS = pathlib.Path(__file__).resolve().parents[1] / "clients"
 
 
 class World:
@@ -36,6 +41,11 @@ class World:
 
     def running(self, command, **more):
         return Running(command, self.address, cwd=self.home, **more)
+
+    def group(self, name):
+        """A group's state, how many partitions each member has, committed offsets and lags: asked with a client that is not ours."""
+        done = self.sh(f"{python()} -B {quote(CLIENTS / 'group_state.py')} $B {name}", code=None)
+        return json.loads(done.text) if done.code == 0 else {"state": None, "members": None, "committed": {}, "lag": {}}
 
 
 class CaseSuite(ForeignSuite):

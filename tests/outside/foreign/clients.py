@@ -66,15 +66,15 @@ class Client(CaseSuite):
         topic, group = w.topic("Shared", 4), w.name("classic")
         lines = [f"key{i}:value {i}\n" for i in range(1200)]
         with self.member(w, topic, group) as first:
-            eventually(lambda: group_state(w, group)["members"] == [4], "the first member has all four partitions", 60, 0.3)
+            eventually(lambda: w.group(group)["members"] == [4], "the first member has all four partitions", 60, 0.3)
             with self.member(w, topic, group) as second:
-                eventually(lambda: group_state(w, group)["members"] == [2, 2], "each member has two partitions", 60, 0.3)
+                eventually(lambda: w.group(group)["members"] == [2, 2], "each member has two partitions", 60, 0.3)
                 w.sh(f"kcat -P -b $B -t {topic} -K :", stdin="".join(lines[:600]))
                 got = [first.line().decode(), second.line().decode()]
                 got += [line.decode() for line in self.drain(w, (first, second), 598)]
                 equal(sorted(got), sorted(lines[:600]), "what the two members got")
                 self.leave(first)
-                eventually(lambda: group_state(w, group)["members"] == [4], "the member that stayed has all partitions", 60, 0.3)
+                eventually(lambda: w.group(group)["members"] == [4], "the member that stayed has all partitions", 60, 0.3)
                 w.sh(f"kcat -P -b $B -t {topic} -K :", stdin="".join(lines[600:900]))
                 equal(sorted(second.line().decode() for _ in range(300)), sorted(lines[600:900]), "what the member that stayed got")
                 self.leave(second)
@@ -82,7 +82,7 @@ class Client(CaseSuite):
         with self.member(w, topic, group) as third:
             equal(sorted(third.line().decode() for _ in range(300)), sorted(lines[900:]), "what a later member got")
             self.leave(third)
-        lag = group_state(w, group)["lag"]
+        lag = w.group(group)["lag"]
         check(len(lag) == 4 and not any(lag.values()), f"all is committed, but the lag is {lag}")
 
     def drain(self, w, members, count):
@@ -102,12 +102,6 @@ class Client(CaseSuite):
 def batches(w, segment):
     text = w.sh(f"rafka-admin --output json inspect-segment {quote(segment)}").text
     return json.loads(text)["batches"]
-
-
-def group_state(w, group):
-    """How many partitions each member has, and the lag of each partition: asked with a client that is not ours."""
-    done = w.sh(f"{python()} -B {quote(HERE / 'group_state.py')} $B {group}", code=None)
-    return json.loads(done.text) if done.code == 0 else {"members": None, "lag": {}}
 
 
 class Kcat(Client):

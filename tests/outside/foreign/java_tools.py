@@ -11,6 +11,7 @@ from .cases import CaseSuite
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 LINES = "".join(f"key{i % 7}:value {i}\n" for i in range(1000))
+KILLED = 143  # what a JVM says that ended in order after SIGTERM
 TOOLS = "org.apache.kafka.tools"
 
 
@@ -74,13 +75,15 @@ def table(text):
 
 def committed(w, group, topic, offsets):
     """Gives a group offsets in a topic, without members."""
-    for partition, offset in enumerate(offsets):
-        groups(w, f"--reset-offsets --group {group} --topic {topic}:{partition} --to-offset {offset} --execute")
+    plan = f"{w.home}/{w.name('plan')}.csv"
+    with open(plan, "w") as file:
+        file.writelines(f'"{topic}",{partition},{offset}\n' for partition, offset in enumerate(offsets))
+    groups(w, f"--reset-offsets --group {group} --from-file {plan} --execute")
 
 
-def offsets_of(w, group):
-    rows = table(groups(w, f"--describe --group {group}").text)
-    return {(r["TOPIC"], int(r["PARTITION"])): r["CURRENT-OFFSET"] for r in rows}
+def at(topic, *offsets):
+    """Committed offsets of a topic's partitions, as World.group tells them."""
+    return {f"{topic}/{p}": o for p, o in enumerate(offsets)}
 
 
 # ---- console clients
@@ -302,13 +305,11 @@ def _(w):
 
     def reset(form, *offsets):
         flags = f"--reset-offsets --group {group} --topic {topic} {form}"
-        before = offsets_of(w, group)
-        for mode in ("--dry-run", "--execute"):
+        before = w.group(group)["committed"]
+        for mode, then in [("--dry-run", before), ("--execute", at(topic, *offsets))]:
             rows = table(groups(w, f"{flags} {mode}").text)
-            found = {int(r["PARTITION"]): int(r["NEW-OFFSET"]) for r in rows}
-            equal(found, dict(enumerate(offsets)), f"{form} {mode}")
-            now = offsets_of(w, group)
-            equal(now, before if mode == "--dry-run" else {(topic, p): str(o) for p, o in enumerate(offsets)}, f"offsets after {form} {mode}")
+            equal({int(r["PARTITION"]): int(r["NEW-OFFSET"]) for r in rows}, dict(enumerate(offsets)), f"{form} {mode}")
+            equal(w.group(group)["committed"], then, f"offsets after {form} {mode}")
 
     reset("--to-earliest", 0, 0)
     reset("--to-latest", 100, 100)
@@ -321,9 +322,9 @@ def _(w):
     with open(plan, "w") as file:
         file.write(f'"{topic}",0,11\n"{topic}",1,22\n')
     groups(w, f"--reset-offsets --group {group} --from-file {plan} --execute")
-    equal(offsets_of(w, group), {(topic, 0): "11", (topic, 1): "22"}, "offsets after --from-file")
+    equal(w.group(group)["committed"], at(topic, 11, 22), "offsets after --from-file")
     text = groups(w, f"--reset-offsets --group {group} --all-topics --to-current --export --dry-run").text
-    contains(text, f'"{topic}",0,11', "--export")
+    contains(text, f"{topic},0,11", "--export")
 
 
 @suite.case("ConsumerGroupCommand --delete-offsets takes one topic's offsets, --delete the group")
@@ -332,7 +333,7 @@ def _(w):
     committed(w, group, one, [1])
     committed(w, group, two, [2])
     contains(groups(w, f"--delete-offsets --group {group} --topic {one}").text, "Successful", "--delete-offsets")
-    equal(offsets_of(w, group), {(two, 0): "2"}, "what is left")
+    equal(w.group(group)["committed"], at(two, 2), "what is left")
     contains(groups(w, f"--delete --group {group}").text, f"('{group}') was successful", "--delete")
     lacks(groups(w, "--list").text, group, "--list")
 
@@ -379,7 +380,7 @@ for protocol in ("classic", "consumer"):
             with w.running(command) as second:
                 seen_too = wait_for(second, '"name":"partitions_assigned","partitions":[{')
                 equal(seen_too[-1].count('"partition":'), 2, f"partitions of the second member: {seen_too[-1]}")
-                equal(second.end(timeout=30), 0, "exit code of the second member after SIGTERM")
+                equal(second.end(timeout=30), KILLED, "exit code of the second member after SIGTERM")
                 lines = seen_too + [line.decode() for line in second.rest()]
                 contains("".join(lines), '"name":"shutdown_complete"', "the second member")
             w.sh(f"for p in 0 1 2 3; do seq 101 150 | kcat -P -b $B -t {topic} -p $p; done")
@@ -387,9 +388,9 @@ for protocol in ("classic", "consumer"):
             while ends(seen + lines) != {p: 149 for p in range(4)} and time.monotonic() < deadline:
                 seen.append(first.line(40).decode())
             equal(ends(seen + lines), {p: 149 for p in range(4)}, "the last offsets consumed")
-            equal(first.end(timeout=30), 0, "exit code of the first member after SIGTERM")
+            equal(first.end(timeout=30), KILLED, "exit code of the first member after SIGTERM")
             contains(b"".join(first.rest()).decode(), '"name":"shutdown_complete"', "the first member")
-        eventually(lambda: set(offsets_of(w, group).values()) == {"150"}, "all is committed", 20)
+        eventually(lambda: w.group(group)["committed"] == at(topic, 150, 150, 150, 150), "all is committed", 20)
 
 
 def wait_for(running, piece):

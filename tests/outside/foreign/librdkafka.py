@@ -101,6 +101,7 @@ class Unit:
 class Librdkafka(ForeignSuite):
     key = "librdkafka"
     title = "librdkafka's broker tests"
+    in_readme = "librdkafka's broker tests"
     about = "All tests that need a broker, of librdkafka's own suite (C and C++), each in a process of its own."
     flags = ()
     extra = {}
@@ -234,6 +235,7 @@ class Idempotent(Librdkafka):
     title = "librdkafka's producer tests, idempotent everywhere"
     about = "Its tests that produce, each producer with enable.idempotence (the runner's -P)."
     like = "librdkafka"
+    in_readme = ""
     flags = ("-P",)
 
     def wants(self, unit):
@@ -246,6 +248,7 @@ class Kip848(Librdkafka):
     title = "librdkafka's group tests, with KIP-848"
     about = "Its tests in which a consumer subscribes, with group.protocol=consumer."
     like = "librdkafka"
+    in_readme = ""
     extra = {"TEST_CONSUMER_GROUP_PROTOCOL": "consumer"}
 
     def wants(self, unit):

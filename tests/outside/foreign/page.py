@@ -9,6 +9,8 @@ from support.commands import ROOT
 from .results import FAILED, PASSED, SKIPPED
 
 PATH = ROOT / "docs" / "COMPATIBILITY.md"
+README = ROOT / "README.md"
+MARKS = ("<!-- figures: tests/outside/card.py -->\n", "<!-- end of figures -->\n")
 HEAD = """\
 # Compatibility
 
@@ -31,8 +33,27 @@ def write(suites, outcomes, reasons):
         anchor = re.sub(r"[^\w -]", "", suite.title.lower()).replace(" ", "-")
         cells = [f"[{suite.title}](#{anchor})", outcome.version, *map(str, counts), f"{outcome.minutes:.1f}"]
         rows.append(f"| {' | '.join(cells)} |\n")
+    write_readme(suites, outcomes)
     sections = [section(suite, outcomes[suite.key], reasons) for suite in suites]
     PATH.write_text(HEAD + TABLE + "".join(rows) + "\n" + "\n".join(sections))
+
+
+def write_readme(suites, outcomes):
+    """The README's sentence of figures, between its marks."""
+    told = []
+    for suite in suites:
+        if suite.in_readme:
+            outcome = outcomes[suite.key]
+            told.append(f"{sum(r.passed for r in outcome.results)} of {len(outcome.results)} of {suite.in_readme} ({outcome.version})")
+    sentence = (
+        f"Other people's test suites, run unmodified against it: {'; '.join(told)}. "
+        "[docs/COMPATIBILITY.md](docs/COMPATIBILITY.md) names every test that does not pass, with the reason, and the clients tried."
+    )
+    before, _, rest = README.read_text().partition(MARKS[0])
+    _, mark, after = rest.partition(MARKS[1])
+    if not mark:
+        raise Failure(f"README.md has lost its marks {MARKS[0].strip()} and {MARKS[1].strip()}")
+    README.write_text(before + MARKS[0] + "\n".join(wrapped(sentence)) + "\n" + MARKS[1] + after)
 
 
 def section(suite, outcome, reasons):

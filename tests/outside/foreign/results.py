@@ -26,6 +26,7 @@ class ForeignSuite:
     key = ""  # what the command line calls it
     title = ""  # what the page calls it
     about = ""  # a sentence or two for the page
+    in_readme = ""  # what the README's sentence of figures calls its tests, if it speaks of them
     like = None  # the key of the suite whose tests these are, run in another way
     names_are_sentences = False
     given = None  # the address of a broker to use instead of one of its own, where a suite can do that
