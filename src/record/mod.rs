@@ -7,6 +7,7 @@ mod batch;
 mod builder;
 mod compress;
 mod control;
+mod filter;
 mod murmur2;
 mod records;
 mod valid;
@@ -16,6 +17,7 @@ pub use batch::{BatchError, BatchHeader, BatchView, Batches, HEADER_BYTES, LENGT
 pub use builder::{BatchBuilder, ProducerStamp};
 pub use compress::{Codec, CompressError};
 pub use control::ControlKind;
+pub use filter::{bare_batch, with_records};
 pub use murmur2::{murmur2, partition_for_key};
 pub use records::{HeaderIter, RecordIter, RecordView, Records};
 pub use valid::{BatchRules, ValidBatch, repack};
