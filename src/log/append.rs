@@ -281,12 +281,12 @@ fn is_full(active: &Segment, stored: &BatchHeader, settings: &LogSettings, now: 
         first if first >= 0 => stored.max_timestamp.saturating_sub(first),
         _ => now.wall_ms.saturating_sub(growth.created_ms),
     };
-    let jitter_ms = match settings.segment_jitter_ms.min(settings.segment_ms) {
+    let jitter_ms = match settings.segment_jitter_ms.min(settings.roll_ms()) {
         most if most > 0 => active.base.0.wrapping_mul(0x9e37_79b9).rem_euclid(most),
         _ => 0,
     };
     bytes + stored.total_bytes() as u64 > settings.segment_bytes
-        || waited_ms > settings.segment_ms - jitter_ms
+        || waited_ms > settings.roll_ms() - jitter_ms
         || active.index.len() as u64 >= settings.segment_index_bytes / 8
         || active.time_index.len() as u64 + 1 >= settings.segment_index_bytes / 12
         || stored.last_offset().since(active.base) > i64::from(i32::MAX)
