@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
+use super::cleaning::Cleaner;
 use super::commits::CommitUnderWay;
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
 use super::flusher::Flusher;
@@ -57,6 +58,7 @@ pub struct Core {
     /// Commits whose clients are gone before they were safe.
     pub(super) left_commits: Mutex<Vec<CommitUnderWay>>,
     flusher: Flusher,
+    cleaner: Cleaner,
     /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
     checkpoint_writer: Mutex<()>,
     file_pool: Arc<FilePool>,
@@ -96,6 +98,7 @@ impl Core {
             commits: Mutex::default(),
             left_commits: Mutex::default(),
             flusher,
+            cleaner: Cleaner::default(),
             checkpoint_writer: Mutex::default(),
             file_pool: FilePool::new(OPEN_SEALED_FILES_MAX),
             chores,
@@ -135,6 +138,10 @@ impl Core {
 
     pub fn flusher(&self) -> &Flusher {
         &self.flusher
+    }
+
+    pub fn cleaner(&self) -> &Cleaner {
+        &self.cleaner
     }
 
     pub fn topics(&self) -> Arc<Topics> {
@@ -224,10 +231,11 @@ impl Core {
         let _ = self.chores.send(chore);
     }
 
-    /// The housekeeper and the flusher end; nothing is appended any more.
+    /// The housekeeper, the flusher and the cleaner end; nothing is appended any more.
     pub fn stop_chores(&self) {
         self.chore(super::housekeeping::Chore::Stop);
         self.flusher.stop();
+        self.cleaner.stop();
     }
 
     pub(super) fn remove_deleted_soon(&self) {

@@ -7,6 +7,7 @@
 //! topics        which topics there are                  commits     committing, and reading commits back
 //! partition     a log and how far it is safe to read    flusher     group commit
 //! waiting       who waits, and how they are woken       housekeeping  what is due by and by
+//! cleaning      compaction of what is due
 //! ```
 //!
 //! What always holds: a handler never blocks (it answers, or returns what it waits for); time is handed in; nothing
@@ -16,6 +17,7 @@ mod answer;
 mod api;
 mod caller;
 mod catalogue;
+mod cleaning;
 mod commits;
 mod core;
 mod data_dir;

@@ -100,6 +100,8 @@ impl Broker {
         broker.spawn("rafka-house", move || keep_house(&housekeeper, &work))?;
         let flusher = Arc::clone(&broker.core);
         broker.spawn("rafka-flush", move || flusher.flusher().run_in_background())?;
+        let cleaner = Arc::clone(&broker.core);
+        broker.spawn("rafka-clean", move || cleaner.cleaner().run_in_background(&cleaner))?;
         for (listener, socket) in sockets {
             broker.accept(listener, socket, text)?;
         }
