@@ -24,3 +24,6 @@ pub const PRODUCER_BATCHES_REMEMBERED: usize = 5;
 
 /// Writes go to a file in pieces of this size; larger ones were measured at half the speed.
 pub const WRITE_PIECE_BYTES: usize = 128 * 1024;
+
+/// Ids that one classic group has given out and whose owners have not joined with them yet (KIP-394).
+pub const PENDING_GROUP_MEMBERS_MAX: usize = 10_000;

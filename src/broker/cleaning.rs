@@ -109,7 +109,7 @@ impl Core {
 mod tests {
     use super::*;
     use crate::base::{ManualClock, Offset, PartitionId, TopicName};
-    use crate::broker::offsets::OffsetValue;
+    use crate::broker::groups::{Committer, OffsetValue};
     use crate::config::BrokerConfig;
     use crate::log::RealDisk;
 
@@ -130,13 +130,23 @@ mod tests {
 
     fn commit(core: &Arc<Core>, group: i64, offset: i64) {
         let partition = TopicPartition { topic: TopicName::new("T").expect("valid"), partition: PartitionId(0) };
-        let value = OffsetValue { offset: Offset(offset), leader_epoch: -1, metadata: String::new(), committed_at: 0 };
-        let under_way = core.begin_commit(&format!("group-{group}"), vec![(partition, value)], core.now());
-        core.leave_commit(under_way.map_err(|code| code.to_string()).expect("appended"));
+        let value = OffsetValue {
+            offset: Offset(offset),
+            leader_epoch: -1,
+            metadata: String::new(),
+            committed_at: core.now().wall_ms,
+            expires_at: None,
+        };
+        let (name, now) = (format!("group-{group}"), core.now());
+        let pledge = core.groups().commit(core, &name, &Committer::OUTSIDER, vec![(partition, value)], now);
+        pledge.map_err(|code| code.to_string()).expect("appended").abandon(core);
     }
 
     fn committed(core: &Core) -> Vec<i64> {
-        let of = |group: i64| core.committed(&format!("group-{group}")).values().map(|c| c.value.offset.0).sum();
+        let of = |group: i64| {
+            let offsets = core.groups().committed(core, &format!("group-{group}"), core.now());
+            offsets.values().map(|committed| committed.value.offset.0).sum()
+        };
         (0..GROUPS).map(of).collect()
     }
 
@@ -150,7 +160,6 @@ mod tests {
             (0..GROUPS).for_each(|group| commit(&core, group, round * 100 + group));
             if round % 20 == 19 {
                 core.flusher().run();
-                core.settle_left_commits();
                 cleaned += core.clean_logs(core.now());
                 let topic = core.topic("__consumer_offsets").expect("made by the first commit");
                 largest = topic.partitions[0].log().size_bytes().max(largest);

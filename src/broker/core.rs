@@ -1,4 +1,4 @@
-//! What all handlers share: topics, decisions, committed offsets, the flusher, the clock.
+//! What all handlers share: topics, decisions, groups, the flusher, the clock.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,10 +9,9 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
 use super::cleaning::Cleaner;
-use super::commits::CommitUnderWay;
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
 use super::flusher::Flusher;
-use super::offsets::OffsetStore;
+use super::groups::Coordinator;
 use super::partition::Partition;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
@@ -54,9 +53,7 @@ pub struct Core {
     topics: RwLock<Arc<Topics>>,
     decisions: Mutex<CommandLog>,
     producer_ids: Mutex<Range<i64>>,
-    pub(super) commits: Mutex<OffsetStore>,
-    /// Commits whose clients are gone before they were safe.
-    pub(super) left_commits: Mutex<Vec<CommitUnderWay>>,
+    groups: Coordinator,
     flusher: Flusher,
     cleaner: Cleaner,
     /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
@@ -95,8 +92,7 @@ impl Core {
             topics: RwLock::default(),
             decisions: Mutex::new(opened.log),
             producer_ids: Mutex::new(reserved..reserved),
-            commits: Mutex::default(),
-            left_commits: Mutex::default(),
+            groups: Coordinator::default(),
             flusher,
             cleaner: Cleaner::default(),
             checkpoint_writer: Mutex::default(),
@@ -107,7 +103,7 @@ impl Core {
         });
         core.refresh_broker_settings(core.decisions().catalogue());
         core.open_topics()?;
-        core.load_commits();
+        core.load_groups();
         core.remove_deleted_soon();
         Ok((core, work))
     }
@@ -142,6 +138,10 @@ impl Core {
 
     pub fn cleaner(&self) -> &Cleaner {
         &self.cleaner
+    }
+
+    pub fn groups(&self) -> &Coordinator {
+        &self.groups
     }
 
     pub fn topics(&self) -> Arc<Topics> {
@@ -231,9 +231,10 @@ impl Core {
         let _ = self.chores.send(chore);
     }
 
-    /// The housekeeper, the flusher and the cleaner end; nothing is appended any more.
+    /// The housekeeper, the groups' timers, the flusher and the cleaner end; nothing is appended any more.
     pub fn stop_chores(&self) {
         self.chore(super::housekeeping::Chore::Stop);
+        self.groups.stop();
         self.flusher.stop();
         self.cleaner.stop();
     }

@@ -1,4 +1,4 @@
-//! What has to be done by and by: retention, rolling by time, checkpoints.
+//! What has to be done by and by: retention, rolling by time, checkpoints, commits that expire.
 //!
 //! Decisions take the time as an argument; the thread that calls them is the server's.
 
@@ -69,6 +69,7 @@ fn flush_by_time(core: &Core, looked_at: &mut HashMap<TopicPartition, i64>, now:
 pub fn run(core: &Core, work: &Receiver<Chore>) {
     let mut last_retention = core.now().mono_ms;
     let mut last_checkpoint = last_retention;
+    let mut last_expiry = last_retention;
     let mut unflushed_since = HashMap::new();
     loop {
         match work.recv_timeout(TICK) {
@@ -81,11 +82,14 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
             Err(RecvTimeoutError::Timeout) => {}
         }
         let now = core.now();
-        core.settle_left_commits();
         flush_by_time(core, &mut unflushed_since, now);
         if now.mono_ms - last_retention >= core.config().retention_check_interval_ms {
             core.keep_house(now);
             last_retention = now.mono_ms;
+        }
+        if now.mono_ms - last_expiry >= core.config().offsets.retention_check_interval_ms {
+            core.groups().forget_expired(core, now);
+            last_expiry = now.mono_ms;
         }
         if now.mono_ms - last_checkpoint >= core.config().checkpoint_interval_ms {
             // Failures are logged where they happen, and the partition says so to its producers.

@@ -1,10 +1,10 @@
-//! The broker: topics and partitions, committed offsets, and one handler file per API.
+//! The broker: topics and partitions, consumer groups, and one handler file per API.
 //!
 //! ```text
 //! core          what all handlers share                 api/        Kafka's requests, a file each
 //! data_dir      the data directory as a whole           text/       the text protocol's commands
-//! catalogue/    what must be agreed, as commands        offsets/    what __consumer_offsets holds
-//! topics        which topics there are                  commits     committing, and reading commits back
+//! catalogue/    what must be agreed, as commands        groups/     groups and what they have committed
+//! topics        which topics there are
 //! partition     a log and how far it is safe to read    flusher     group commit
 //! waiting       who waits, and how they are woken       housekeeping  what is due by and by
 //! cleaning      compaction of what is due
@@ -18,12 +18,11 @@ mod api;
 mod caller;
 mod catalogue;
 mod cleaning;
-mod commits;
 mod core;
 mod data_dir;
 mod flusher;
+mod groups;
 mod housekeeping;
-mod offsets;
 mod partition;
 mod settings;
 mod text;

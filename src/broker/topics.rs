@@ -167,7 +167,7 @@ impl Core {
     }
 
     /// Makes a topic; it is there, and announced, when this returns.
-    pub fn create_topic(self: &Arc<Core>, name: &TopicName, new: &NewTopic) -> Result<Arc<Topic>, TopicError> {
+    pub fn create_topic(&self, name: &TopicName, new: &NewTopic) -> Result<Arc<Topic>, TopicError> {
         let partitions = self.check_new_topic(name, new)?;
         let mut decisions = self.decisions();
         let id = Uuid::random();
@@ -228,7 +228,7 @@ impl Core {
             source,
         })?;
         drop(decisions);
-        self.forget_commits(name);
+        self.groups().forget_topic(self, name, self.now());
         self.remove_deleted_soon();
         Ok(())
     }

@@ -98,6 +98,8 @@ impl Broker {
         };
         let housekeeper = Arc::clone(&broker.core);
         broker.spawn("rafka-house", move || keep_house(&housekeeper, &work))?;
+        let timers = Arc::clone(&broker.core);
+        broker.spawn("rafka-groups", move || timers.groups().run(&timers))?;
         let flusher = Arc::clone(&broker.core);
         broker.spawn("rafka-flush", move || flusher.flusher().run_in_background())?;
         let cleaner = Arc::clone(&broker.core);

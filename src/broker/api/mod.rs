@@ -4,26 +4,35 @@ mod alter_configs;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod fetch;
 mod find_coordinator;
+mod group_waits;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
 mod list_config_resources;
+mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod sync_group;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -37,7 +46,7 @@ use crate::base::{ErrorCode, LeaderEpoch, Now};
 use crate::protocol::kafka::{ApiKey, DecodeError, Decoder, Message, Request, RequestHeader, response_frame};
 
 /// What this broker serves. An API that is not done is not here, and so not advertised.
-const SERVED: [ApiKey; 24] = [
+const SERVED: [ApiKey; 32] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -45,6 +54,12 @@ const SERVED: [ApiKey; 24] = [
     ApiKey::OffsetCommit,
     ApiKey::OffsetFetch,
     ApiKey::FindCoordinator,
+    ApiKey::JoinGroup,
+    ApiKey::Heartbeat,
+    ApiKey::LeaveGroup,
+    ApiKey::SyncGroup,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
     ApiKey::ApiVersions,
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
@@ -53,6 +68,8 @@ const SERVED: [ApiKey; 24] = [
     ApiKey::OffsetForLeaderEpoch,
     ApiKey::DescribeConfigs,
     ApiKey::CreatePartitions,
+    ApiKey::DeleteGroups,
+    ApiKey::OffsetDelete,
     ApiKey::IncrementalAlterConfigs,
     ApiKey::DescribeCluster,
     ApiKey::AlterConfigs,
@@ -144,9 +161,17 @@ fn dispatch(context: Context<'_>, input: &mut Decoder) -> Result<Answer, DecodeE
         ApiKey::Produce => Ok(produce::handle(context, Message::decode(input, envelope.version)?)),
         ApiKey::Fetch => Ok(fetch::handle(context, Message::decode(input, envelope.version)?)),
         ApiKey::OffsetCommit => Ok(offset_commit::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::OffsetFetch => Ok(offset_fetch::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::JoinGroup => Ok(join_group::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::SyncGroup => Ok(sync_group::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::LeaveGroup => Ok(leave_group::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::DeleteGroups => Ok(delete_groups::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::OffsetDelete => Ok(offset_delete::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::Heartbeat => now(context, input, heartbeat::handle),
+        ApiKey::DescribeGroups => now(context, input, describe_groups::handle),
+        ApiKey::ListGroups => now(context, input, list_groups::handle),
         ApiKey::ListOffsets => now(context, input, list_offsets::handle),
         ApiKey::Metadata => now(context, input, metadata::handle),
-        ApiKey::OffsetFetch => now(context, input, offset_fetch::handle),
         ApiKey::FindCoordinator => now(context, input, find_coordinator::handle),
         ApiKey::ApiVersions => now(context, input, api_versions::handle),
         ApiKey::CreateTopics => now(context, input, create_topics::handle),

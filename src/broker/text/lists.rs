@@ -47,7 +47,7 @@ pub fn committed(
         return Err(unknown(core, name));
     }
     let mut count = 0;
-    for (TopicPartition { topic, partition }, committed) in core.committed(group) {
+    for (TopicPartition { topic, partition }, committed) in core.groups().committed(core, group, core.now()) {
         if only.is_some_and(|only| *only != topic) {
             continue;
         }
@@ -62,10 +62,9 @@ pub fn committed(
 
 pub fn groups(core: &Core, caller: &Caller, out: &mut Vec<u8>) {
     let mut count = 0;
-    for group in core.groups_with_commits() {
-        if authorize(caller, Operation::Describe, Resource::Group(&group)) {
-            // Groups have no members yet: each is what it committed.
-            reply::group(out, &group, "Empty", 0);
+    for group in core.groups().views(core, core.now()) {
+        if authorize(caller, Operation::Describe, Resource::Group(&group.name)) {
+            reply::group(out, &group.name, group.state, group.members);
             count += 1;
         }
     }

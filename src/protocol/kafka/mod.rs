@@ -16,6 +16,7 @@ mod wire;
 
 pub mod api;
 pub mod consumer_protocol;
+pub mod group_records;
 #[cfg(test)]
 mod tests;
 

@@ -24,13 +24,13 @@ class RafkaServer:
     is_rafka = True
     START_TIMEOUT = 20
 
-    def __init__(self, *flags, home=None):
+    def __init__(self, *flags, home=None, address=None):
         self.flags = list(flags)
         self.owns_home = home is None
         self.home = pathlib.Path(home or tempfile.mkdtemp(prefix="rafka-server-"))
         self.data = self.home / "data"
         self.process = None
-        self.address = None
+        self.address = address
 
     def start(self):
         """Starts it, on the port that it had where this is a second start."""

@@ -1,0 +1,34 @@
+//! Consumer groups: who is in them, what they have committed, and what `__consumer_offsets` says of both.
+//!
+//! ```text
+//! classic/      the classic protocol as a state machine       records/     the records of __consumer_offsets
+//! coordinator   the table of groups, and what is asked of it  group        one group: its kind, its offsets, its lock
+//! writes        records on their way to the log, and whoever  load         reading it all back at a start
+//!               waits for them
+//! mailbox       answers for requests that wait                offsets      what is committed, and until when
+//! timers        deadlines, and the thread that keeps them     expiry       what is forgotten by and by
+//! ```
+//!
+//! A state machine decides; the shell around it (everything else here) holds the locks, appends the records, waits for
+//! their safety, and carries answers to those who wait. One lock per group: a slow group holds no other. A decision
+//! that needs a record takes effect when the record is safe; records of one group lie in one partition, so they become
+//! safe, and take effect, in their order.
+
+mod classic;
+mod coordinator;
+mod expiry;
+mod group;
+mod load;
+mod mailbox;
+mod offsets;
+mod records;
+mod timers;
+mod writes;
+
+pub use classic::{Join, Member, MemberId, Protocol, Reply, State, Sync, Ticket};
+pub use coordinator::{Committer, Coordinator};
+pub use group::GroupKind;
+pub use mailbox::Mailbox;
+pub use offsets::{CommittedOffset, GroupOffsets};
+pub use records::OffsetValue;
+pub use writes::Pledge;
