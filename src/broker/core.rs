@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
+use super::cleaning::Cleaner;
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
 use super::fetch_sessions::FetchSessions;
 use super::flusher::Flusher;
@@ -60,6 +61,7 @@ pub struct Core {
     fetch_sessions: FetchSessions,
     groups: Coordinator,
     flusher: Flusher,
+    cleaner: Cleaner,
     /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
     checkpoint_writer: Mutex<()>,
     file_pool: Arc<FilePool>,
@@ -101,6 +103,7 @@ impl Core {
             fetch_sessions: FetchSessions::default(),
             groups: Coordinator::default(),
             flusher,
+            cleaner: Cleaner::default(),
             checkpoint_writer: Mutex::default(),
             file_pool: FilePool::new(OPEN_SEALED_FILES_MAX),
             chores,
@@ -145,6 +148,10 @@ impl Core {
 
     pub fn flusher(&self) -> &Flusher {
         &self.flusher
+    }
+
+    pub fn cleaner(&self) -> &Cleaner {
+        &self.cleaner
     }
 
     pub fn groups(&self) -> &Coordinator {
@@ -246,11 +253,12 @@ impl Core {
         let _ = self.chores.send(chore);
     }
 
-    /// The housekeeper, the groups' timers and the flusher end; nothing is appended any more.
+    /// The housekeeper, the groups' timers, the flusher and the cleaner end; nothing is appended any more.
     pub fn stop_chores(&self) {
         self.chore(super::housekeeping::Chore::Stop);
         self.groups.stop();
         self.flusher.stop();
+        self.cleaner.stop();
     }
 
     pub(super) fn remove_deleted_soon(&self) {

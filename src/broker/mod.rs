@@ -8,6 +8,7 @@
 //! fetch_sessions/  which partitions a client named before  group_settings  what groups set themselves
 //! partition     a log and how far it is safe to read    flusher     group commit
 //! waiting       who waits, and how they are woken       housekeeping  what is due by and by
+//! cleaning      compaction of what is due
 //! ```
 //!
 //! What always holds: a handler never blocks (it answers, or returns what it waits for); time is handed in; nothing
@@ -17,6 +18,7 @@ mod answer;
 mod api;
 mod caller;
 mod catalogue;
+mod cleaning;
 mod core;
 mod data_dir;
 mod fetch_sessions;

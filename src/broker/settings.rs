@@ -17,6 +17,10 @@ pub fn partition_settings(config: &TopicConfig, broker: &BrokerConfig) -> Partit
         retention_bytes: config.retention_bytes,
         cleanup_delete: config.cleanup_delete,
         cleanup_compact: config.cleanup_compact,
+        min_cleanable_ratio: config.min_cleanable_ratio,
+        min_compaction_lag_ms: config.min_compaction_lag_ms,
+        max_compaction_lag_ms: config.max_compaction_lag_ms,
+        delete_retention_ms: config.delete_retention_ms,
         timestamp_type: match config.timestamp_type {
             config::TimestampType::CreateTime => TimestampType::CreateTime,
             config::TimestampType::LogAppendTime => TimestampType::LogAppendTime,

@@ -35,6 +35,7 @@ pub struct BrokerConfig {
     pub topic_defaults: TopicConfig,
     pub retention_check_interval_ms: i64,
     pub checkpoint_interval_ms: i64,
+    pub cleaner: CleanerConfig,
     pub network: NetworkConfig,
     pub text: TextConfig,
     pub groups: GroupConfig,
@@ -62,6 +63,15 @@ pub struct TextConfig {
     pub enabled: bool,
     pub pipelined_commands_max: usize,
     pub reply_bytes_max: usize,
+}
+
+/// Compaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanerConfig {
+    pub enabled: bool,
+    pub backoff_ms: i64,
+    /// What the table of keys may take.
+    pub table_bytes: usize,
 }
 
 /// Classic groups, and what both protocols share.
@@ -176,6 +186,11 @@ impl BrokerConfig {
             topic_defaults: TopicConfig::defaults(r),
             retention_check_interval_ms: r.long("log.retention.check.interval.ms"),
             checkpoint_interval_ms: ms("log.flush.offset.checkpoint.interval.ms"),
+            cleaner: CleanerConfig {
+                enabled: r.boolean("log.cleaner.enable"),
+                backoff_ms: r.long("log.cleaner.backoff.ms"),
+                table_bytes: r.size("log.cleaner.dedupe.buffer.size"),
+            },
             network: NetworkConfig {
                 request_bytes_max: r.size("socket.request.max.bytes"),
                 idle_ms: r.long("connections.max.idle.ms"),

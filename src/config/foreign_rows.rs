@@ -63,7 +63,7 @@ const BROKER: &[(&str, &[Row])] = &[
     ("there is one data directory, and its notes are written with log.flush.offset.checkpoint.interval.ms", DATA),
     ("groups are kept in step with every request", GROUPS),
     ("transactions need no tuning here", TRANSACTIONS),
-    ("compaction is not done yet", COMPACTION),
+    ("one thread compacts, one log after the other, at the speed of the disk", COMPACTION),
     ("there is one replica", REPLICATION),
     ("the broker needs no controller", CONTROLLER),
     ("there are no quotas", QUOTAS),
@@ -81,8 +81,6 @@ const DYNAMIC: &[&str] = &[
     "group.coordinator.cached.buffer.max.bytes",
     "group.share.assignment.interval.ms",
     "group.streams.assignment.interval.ms",
-    "log.cleaner.backoff.ms",
-    "log.cleaner.dedupe.buffer.size",
     "log.cleaner.io.buffer.load.factor",
     "log.cleaner.io.buffer.size",
     "log.cleaner.io.max.bytes.per.second",
@@ -156,9 +154,6 @@ const TRANSACTIONS: &[Row] = &[
 ];
 
 const COMPACTION: &[Row] = &[
-    ("log.cleaner.backoff.ms", long_from(0), Some("15000")),
-    ("log.cleaner.dedupe.buffer.size", LONG, Some("134217728")),
-    ("log.cleaner.enable", Kind::Boolean, Some("true")),
     ("log.cleaner.io.buffer.load.factor", DOUBLE, Some("0.9")),
     ("log.cleaner.io.buffer.size", int_from(0), Some("524288")),
     ("log.cleaner.io.max.bytes.per.second", DOUBLE, Some("1.7976931348623157E308")),

@@ -26,7 +26,8 @@ mod topic_config;
 mod topic_rows;
 
 pub use broker_config::{
-    BrokerConfig, ConsumerGroupConfig, GroupConfig, NetworkConfig, OffsetsConfig, TextConfig, TransactionConfig,
+    BrokerConfig, CleanerConfig, ConsumerGroupConfig, GroupConfig, NetworkConfig, OffsetsConfig, TextConfig,
+    TransactionConfig,
 };
 pub use client_settings::{
     Acks, Assignor, ClientSettings, ConsumerSettings, GroupProtocol, OffsetReset, Partitioner, ProducerSettings,

@@ -74,6 +74,11 @@ pub struct TopicConfig {
     pub cleanup_delete: bool,
     /// `cleanup.policy` contains "compact".
     pub cleanup_compact: bool,
+    pub min_cleanable_ratio: f64,
+    pub min_compaction_lag_ms: i64,
+    /// `i64::MAX` is never.
+    pub max_compaction_lag_ms: i64,
+    pub delete_retention_ms: i64,
     /// -1 keeps records for ever.
     pub retention_ms: i64,
     /// -1 keeps as much as there is.
@@ -124,6 +129,10 @@ impl TopicConfig {
             index_interval_bytes: r.size("index.interval.bytes") as u32,
             cleanup_delete: policy.iter().any(|p| p == "delete"),
             cleanup_compact: policy.iter().any(|p| p == "compact"),
+            min_cleanable_ratio: r.double("min.cleanable.dirty.ratio"),
+            min_compaction_lag_ms: r.long("min.compaction.lag.ms"),
+            max_compaction_lag_ms: r.long("max.compaction.lag.ms"),
+            delete_retention_ms: r.long("delete.retention.ms"),
             retention_ms: r.long("retention.ms").max(-1),
             retention_bytes: r.long("retention.bytes").max(-1),
             max_message_bytes: r.size("max.message.bytes"),

@@ -282,9 +282,9 @@ fn is_full(active: &Segment, stored: &BatchHeader, settings: &LogSettings, now: 
         first if first >= 0 => stored.max_timestamp.saturating_sub(first),
         _ => now.wall_ms.saturating_sub(growth.created_ms),
     };
-    let jitter_ms = jitter_ms(active, settings.segment_jitter_ms.min(settings.segment_ms));
+    let jitter_ms = jitter_ms(active, settings.segment_jitter_ms.min(settings.roll_ms()));
     bytes + stored.total_bytes() as u64 > settings.segment_bytes
-        || waited_ms > settings.segment_ms - jitter_ms
+        || waited_ms > settings.roll_ms() - jitter_ms
         || active.index.len() as u64 >= settings.segment_index_bytes / 8
         || active.time_index.len() as u64 + 1 >= settings.segment_index_bytes / 12
         || stored.last_offset().since(active.base) > i64::from(i32::MAX)

@@ -83,7 +83,7 @@ impl PartitionLog {
 
     /// The log ends where it was last flushed; everything behind is gone, from the files as from every state.
     fn cut_to_flushed(&self, writer: &mut Writer) {
-        let (mark, dropped, kept, gaps) = {
+        let (mark, dropped, kept, gaps_below) = {
             let mut shown = self.shown.write();
             if shown.flushed.offset < writer.floor.offset {
                 writer.unsafe_below = Some(writer.floor.offset);
@@ -94,7 +94,7 @@ impl PartitionLog {
             let dropped = shown.segments.split_off(keep);
             shown.end = mark;
             shown.recent.clear();
-            (mark, dropped, shown.segments.clone(), shown.gaps)
+            (mark, dropped, shown.segments.clone(), shown.gaps_below)
         };
         for segment in &dropped {
             if let Err(error) = segment.remove() {
@@ -110,7 +110,7 @@ impl PartitionLog {
         }
         writer.unsynced.clear();
         writer.sealed.retain(|sealed| sealed.next_offset <= mark.offset);
-        walk::rewind(&self.files, writer, &kept, mark, gaps);
+        walk::rewind(&self.files, writer, &kept, mark, gaps_below);
         writer.must_roll = true;
         // A transaction may be open again that had ended.
         self.undecided.store(true, Ordering::Release);

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! partition  append  flush  checkpoint  read  times  retention     what a log does
+//! compaction                                                    the newest record of each key, and no other
 //! recovery  inventory  walk  ready                                 what a start finds, and makes of it
 //! segment  seek  scan  verified                                    a file of batches
 //! inspect  check                                                   the same files, seen from outside
@@ -17,6 +18,7 @@ mod append;
 pub mod bounds;
 mod check;
 mod checkpoint;
+pub mod compaction;
 pub mod disk;
 mod entry_file;
 mod epochs;
@@ -53,6 +55,7 @@ pub mod whole_file;
 
 pub use append::Appended;
 pub use checkpoint::checkpoint_many;
+pub use compaction::Compacted;
 pub use disk::{Disk, DiskFile, FileFacts, OpenMode, Space};
 pub use epochs::EpochStart;
 pub use error::{AppendError, LogError, ReadError};

@@ -236,7 +236,8 @@ impl PartitionLog {
             let shown = self.shown.read();
             match shown.segments.iter().position(|other| Arc::ptr_eq(other, segment)) {
                 Some(n) => shown.extent(n),
-                None => sight.extent,
+                // Its files may be another segment's by now. Who asked looks again.
+                None => return Err(storage(std::io::Error::other("it is no longer part of the log"))),
             }
         };
         segment.repair(extent).map_err(storage)

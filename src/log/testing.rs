@@ -106,7 +106,8 @@ pub fn read_from(log: &PartitionLog, from: Offset, max_bytes: usize) -> Result<(
             found.verify_crc().expect("intact");
             headers.push(found.header);
         }
-        assert_eq!(headers.last().expect("not empty").next_offset(), slice.next_offset);
+        // Further on only where compaction left a gap.
+        assert!(headers.last().expect("not empty").next_offset() <= slice.next_offset);
         assert!(slice.next_offset > next, "reading gets on");
         next = slice.next_offset;
         all.extend(bytes);

@@ -33,6 +33,8 @@ pub mod attributes {
     pub const LOG_APPEND_TIME: i16 = 0x08;
     pub const TRANSACTIONAL: i16 = 0x10;
     pub const CONTROL: i16 = 0x20;
+    /// The base timestamp is when tombstones (or the marker) may go, not a record's time (KIP-534).
+    pub const DELETE_HORIZON: i16 = 0x40;
 }
 
 /// Why bytes are no batch that can be used.
@@ -191,6 +193,16 @@ impl BatchHeader {
 
     pub fn has_log_append_time(&self) -> bool {
         self.attributes & attributes::LOG_APPEND_TIME != 0
+    }
+
+    /// From when on compaction may drop the batch's tombstones, or its marker; `None` until a compaction decides it.
+    pub fn delete_horizon(&self) -> Option<i64> {
+        (self.attributes & attributes::DELETE_HORIZON != 0).then_some(self.base_timestamp)
+    }
+
+    /// Only the header of a batch whose records compaction removed: it keeps a producer's sequence, or an offset.
+    pub fn is_bare(&self) -> bool {
+        self.record_count == 0
     }
 
     pub fn has_producer_id(&self) -> bool {

@@ -104,6 +104,8 @@ impl Broker {
         broker.spawn("rafka-groups", move || timers.groups().run(&timers))?;
         let flusher = Arc::clone(&broker.core);
         broker.spawn("rafka-flush", move || flusher.flusher().run_in_background())?;
+        let cleaner = Arc::clone(&broker.core);
+        broker.spawn("rafka-clean", move || cleaner.cleaner().run_in_background(&cleaner))?;
         for (listener, socket) in sockets {
             broker.accept(listener, socket, text)?;
         }
