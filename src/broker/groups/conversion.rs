@@ -123,7 +123,7 @@ impl Locked<'_> {
         records.extend(changes.iter().map(encode));
         let (partition, promise, _) = writes::append(self.core, self.name(), &records, self.now)?;
         if becomes_one {
-            self.state.kind = GroupKind::Consumer(Box::new(ConsumerGroup::new(&self.group.name)));
+            self.state.kind = GroupKind::Consumer(ConsumerGroup::new(&self.group.name));
         }
         if let GroupKind::Consumer(group) = &mut self.state.kind {
             let made = Made::new(group, changes);

@@ -9,7 +9,7 @@ use crate::base::{ErrorCode, Now};
 pub enum GroupKind {
     Classic(ClassicGroup),
     /// Of the newer protocol (KIP-848).
-    Consumer(Box<ConsumerGroup>),
+    Consumer(ConsumerGroup),
 }
 
 impl GroupKind {

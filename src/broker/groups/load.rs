@@ -24,7 +24,7 @@ use crate::record::BatchView;
 #[derive(Default)]
 struct Found {
     classic: Option<GroupMetadata>,
-    consumer: Option<Box<ConsumerGroup>>,
+    consumer: Option<ConsumerGroup>,
     offsets: GroupOffsets,
 }
 
@@ -141,7 +141,7 @@ fn apply(groups: &mut Groups, record: GroupRecord, record_offset: Offset) {
                 change if change.is_tombstone() && found.consumer.is_none() => {}
                 change => {
                     found.classic = None;
-                    found.consumer.get_or_insert_with(|| Box::new(ConsumerGroup::new(&group))).apply(&change);
+                    found.consumer.get_or_insert_with(|| ConsumerGroup::new(&group)).apply(&change);
                 }
             }
         }

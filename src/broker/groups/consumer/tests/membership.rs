@@ -49,7 +49,7 @@ fn who_is_not_known_must_join_first() {
     let stranger = Client { epoch: 5, ..Client::new("stranger", &["t"]) };
     bench.refused(&stranger.request(), ErrorCode::UnknownMemberId);
     bench.refused(&stranger.leaving(LEAVE), ErrorCode::UnknownMemberId);
-    let stranger = stranger.as_instance("i");
+    let stranger = stranger.with_instance("i");
     bench.refused(&stranger.request(), ErrorCode::UnknownMemberId);
     bench.refused(&stranger.leaving(LEAVE_FOR_A_WHILE), ErrorCode::UnknownMemberId);
 }
@@ -68,7 +68,7 @@ fn a_full_group_takes_nobody_in_but_keeps_who_is_there() {
 #[test]
 fn a_static_member_that_left_for_a_while_comes_back_to_what_it_had() {
     let mut bench = Bench::new(&[("t", 4)]);
-    let mut clients = [Client::new("a1", &["t"]).as_instance("a"), Client::new("b", &["t"])];
+    let mut clients = [Client::new("a1", &["t"]).with_instance("a"), Client::new("b", &["t"])];
     bench.settle(&mut clients);
     let (epoch, had) = (bench.group.epoch, clients[0].owned.clone());
 
@@ -79,7 +79,7 @@ fn a_static_member_that_left_for_a_while_comes_back_to_what_it_had() {
     assert_eq!(clients[1].count(), 2);
     assert_eq!(bench.group.epoch, epoch);
 
-    let mut back = Client::new("a2", &["t"]).as_instance("a");
+    let mut back = Client::new("a2", &["t"]).with_instance("a");
     bench.beat(&mut back).expect("comes back");
     assert_eq!(back.owned, had);
     assert_eq!((back.epoch, bench.group.epoch), (epoch, epoch), "without a rebalance");
@@ -91,10 +91,10 @@ fn a_static_member_that_left_for_a_while_comes_back_to_what_it_had() {
 #[test]
 fn a_static_member_that_comes_back_reading_something_else_is_assigned_anew() {
     let mut bench = Bench::new(&[("t", 4), ("u", 3)]);
-    let mut clients = [Client::new("a1", &["t"]).as_instance("a"), Client::new("b", &["t"])];
+    let mut clients = [Client::new("a1", &["t"]).with_instance("a"), Client::new("b", &["t"])];
     bench.settle(&mut clients);
     bench.ask(&clients[0].leaving(LEAVE_FOR_A_WHILE)).expect("leaves");
-    clients[0] = Client::new("a2", &["u"]).as_instance("a");
+    clients[0] = Client::new("a2", &["u"]).with_instance("a");
     bench.settle(&mut clients);
     assert_eq!(counts(&clients), [3, 4]);
 }
@@ -102,7 +102,7 @@ fn a_static_member_that_comes_back_reading_something_else_is_assigned_anew() {
 #[test]
 fn a_static_member_that_does_not_come_back_loses_its_place() {
     let mut bench = Bench::new(&[("t", 4)]);
-    let mut clients = [Client::new("a1", &["t"]).as_instance("a"), Client::new("b", &["t"])];
+    let mut clients = [Client::new("a1", &["t"]).with_instance("a"), Client::new("b", &["t"])];
     bench.settle(&mut clients);
     bench.ask(&clients[0].leaving(LEAVE_FOR_A_WHILE)).expect("leaves");
     for _ in 0..9 {
@@ -116,14 +116,14 @@ fn a_static_member_that_does_not_come_back_loses_its_place() {
 #[test]
 fn an_instance_id_in_use_is_not_given_away() {
     let mut bench = Bench::new(&[("t", 2)]);
-    let mut first = Client::new("a1", &["t"]).as_instance("a");
+    let mut first = Client::new("a1", &["t"]).with_instance("a");
     bench.beat(&mut first).expect("joins");
-    let second = Client::new("a2", &["t"]).as_instance("a");
+    let second = Client::new("a2", &["t"]).with_instance("a");
     bench.refused(&second.request(), ErrorCode::UnreleasedInstanceId);
     bench.refused(&second.leaving(LEAVE), ErrorCode::FencedInstanceId);
     bench.refused(&Client { epoch: 1, ..second.clone() }.request(), ErrorCode::FencedInstanceId);
     // The same member that never heard the answer may ask again.
-    bench.beat(&mut Client::new("a1", &["t"]).as_instance("a")).expect("the same one");
+    bench.beat(&mut Client::new("a1", &["t"]).with_instance("a")).expect("the same one");
 
     bench.ask(&first.leaving(LEAVE)).expect("leaves for good");
     bench.beat(&mut second.clone()).expect("the id is free");
@@ -162,7 +162,7 @@ fn the_last_one_to_leave_leaves_an_empty_group_that_can_be_removed() {
 #[test]
 fn what_a_member_says_of_itself_is_described() {
     let mut bench = Bench::new(&[("t", 1)]);
-    let mut client = Client::new("a", &["t", "later"]).as_instance("i");
+    let mut client = Client::new("a", &["t", "later"]).with_instance("i");
     bench.beat(&mut client).expect("joins");
     let described = bench.group.describe(&bench.topology, &bench.config);
     assert_eq!((described.group_state.as_str(), described.assignor_name.as_str()), ("Stable", "uniform"));

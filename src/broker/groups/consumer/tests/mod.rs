@@ -173,7 +173,7 @@ impl Client {
         Client { id: id.to_owned(), topics, ..Default::default() }
     }
 
-    fn as_instance(mut self, instance: &str) -> Client {
+    fn with_instance(mut self, instance: &str) -> Client {
         self.instance = Some(instance.to_owned());
         self
     }

@@ -59,7 +59,7 @@ impl World {
             _ => Client::new(&id, &["t", "u"]),
         };
         // The first two are static.
-        if who < 2 { client.as_instance(&format!("i{who}")) } else { client }
+        if who < 2 { client.with_instance(&format!("i{who}")) } else { client }
     }
 
     fn happen(&mut self, event: &Event) {
