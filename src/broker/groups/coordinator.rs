@@ -161,10 +161,8 @@ impl Coordinator {
                 (OffsetKey::encode(group, partition), Some(value.encode()))
             };
             let records: Vec<Encoded> = commits.iter().map(encode).collect();
-            locked.write(&records, |base| {
-                let change = |(n, (partition, value))| Change::Offset(partition, Some(value), base.plus(n));
-                (0..).zip(commits).map(change).collect()
-            })
+            let change = |(partition, value)| Change::Offset(partition, Some(value));
+            locked.write(&records, commits.into_iter().map(change).collect())
         });
         outcome.unwrap_or(Err(match knows_missing_groups {
             true => ErrorCode::GroupIdNotFound,
@@ -173,11 +171,11 @@ impl Coordinator {
     }
 
     /// What a group has committed.
-    pub fn committed(&self, core: &Core, group: &str, now: Now) -> GroupOffsets {
-        self.with(core, group, false, now, |locked| locked.state.offsets.clone()).unwrap_or_default()
+    pub fn committed(&self, core: &Core, group: &str, now: Now) -> Arc<GroupOffsets> {
+        self.with(core, group, false, now, |locked| Arc::clone(&locked.state.offsets)).unwrap_or_default()
     }
 
-    /// Whether commits of a group are on their way.
+    /// The newest of a group's writes that are under way.
     pub fn last_write(&self, core: &Core, group: &str, now: Now) -> Option<Pledge> {
         self.with(core, group, false, now, |locked| locked.last_write()).flatten()
     }
@@ -311,16 +309,11 @@ impl Locked<'_> {
     pub(super) fn forget(&mut self, places: Vec<TopicPartition>, whole: bool) -> Result<Pledge, ErrorCode> {
         let mut records: Vec<Encoded> =
             places.iter().map(|place| (OffsetKey::encode(self.name(), place), None)).collect();
+        let mut changes: Vec<Change> = places.into_iter().map(|place| Change::Offset(place, None)).collect();
         if whole {
             records.push((GroupMetadata::key(self.name()), None));
+            changes.push(Change::Deleted);
         }
-        self.write(&records, |base| {
-            let change = |(n, place)| Change::Offset(place, None, base.plus(n));
-            let mut changes: Vec<Change> = (0..).zip(places).map(change).collect();
-            if whole {
-                changes.push(Change::Deleted);
-            }
-            changes
-        })
+        self.write(&records, changes)
     }
 }

@@ -7,10 +7,10 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::classic::{ClassicGroup, Effects, Ticket};
 use super::mailbox::Mailbox;
-use super::offsets::{CommittedOffset, GroupOffsets};
+use super::offsets::GroupOffsets;
 use super::records::{Encoded, GroupMetadata};
 use super::writes::{self, Change, Pledge, UnderWay};
-use crate::base::{ErrorCode, Now, Offset};
+use crate::base::{ErrorCode, Now};
 use crate::broker::core::Core;
 use crate::broker::partition::Kept;
 
@@ -26,7 +26,8 @@ pub struct Group {
 
 pub(super) struct GroupState {
     pub kind: GroupKind,
-    pub offsets: GroupOffsets,
+    /// Shared with whoever reads it; changed by copy only while somebody does.
+    pub offsets: Arc<GroupOffsets>,
     /// In the order of the log, which is that in which they become safe.
     writes: VecDeque<UnderWay>,
     waiting: BTreeMap<Ticket, Arc<Mailbox>>,
@@ -77,7 +78,7 @@ impl Group {
     pub(super) fn with(name: Arc<str>, kind: GroupKind, offsets: GroupOffsets, recorded: bool) -> Arc<Group> {
         let state = GroupState {
             kind,
-            offsets,
+            offsets: Arc::new(offsets),
             writes: VecDeque::new(),
             waiting: BTreeMap::new(),
             recorded,
@@ -170,7 +171,7 @@ impl Locked<'_> {
                 for write in writes {
                     let records = [(GroupMetadata::key(self.name()), Some(write.record.encode()))];
                     match writes::append(self.core, self.name(), &records, self.now) {
-                        Ok((partition, promise, _)) => {
+                        Ok((partition, promise)) => {
                             let changes = vec![Change::Classic(write.then)];
                             last = Some(self.begin(UnderWay { partition, promise, changes }));
                         }
@@ -190,14 +191,10 @@ impl Locked<'_> {
         last
     }
 
-    /// Appends records; the changes, made of the first one's offset, count once they are safe.
-    pub fn write(
-        &mut self,
-        records: &[Encoded],
-        changes: impl FnOnce(Offset) -> Vec<Change>,
-    ) -> Result<Pledge, ErrorCode> {
-        let (partition, promise, base) = writes::append(self.core, self.name(), records, self.now)?;
-        let pledge = self.begin(UnderWay { partition, promise, changes: changes(base) });
+    /// Appends records; the changes count once they are safe.
+    pub fn write(&mut self, records: &[Encoded], changes: Vec<Change>) -> Result<Pledge, ErrorCode> {
+        let (partition, promise) = writes::append(self.core, self.name(), records, self.now)?;
+        let pledge = self.begin(UnderWay { partition, promise, changes });
         // Where nothing is flushed it is safe already.
         self.carry_on();
         Ok(pledge)
@@ -238,11 +235,11 @@ impl Locked<'_> {
                     effects.writes.extend(more.writes);
                 }
                 _ if outcome.is_err() => {}
-                Change::Offset(partition, Some(value), record_offset) => {
-                    self.state.offsets.insert(partition, CommittedOffset { value, record_offset });
+                Change::Offset(partition, Some(value)) => {
+                    Arc::make_mut(&mut self.state.offsets).insert(partition, value);
                 }
-                Change::Offset(partition, None, _) => {
-                    self.state.offsets.remove(&partition);
+                Change::Offset(partition, None) => {
+                    Arc::make_mut(&mut self.state.offsets).remove(&partition);
                 }
                 // Somebody may have come meanwhile.
                 Change::Deleted => self.state.recorded = !self.state.writes.is_empty(),

@@ -22,6 +22,8 @@ mod load;
 mod mailbox;
 mod offsets;
 mod records;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod writes;
 
@@ -29,6 +31,6 @@ pub use classic::{Join, Member, MemberId, Protocol, Reply, State, Sync, Ticket};
 pub use coordinator::{Committer, Coordinator};
 pub use group::GroupKind;
 pub use mailbox::Mailbox;
-pub use offsets::{CommittedOffset, GroupOffsets};
+pub use offsets::GroupOffsets;
 pub use records::OffsetValue;
 pub use writes::Pledge;
