@@ -145,7 +145,7 @@ mod tests {
     fn committed(core: &Core) -> Vec<i64> {
         let of = |group: i64| {
             let offsets = core.groups().committed(core, &format!("group-{group}"), core.now());
-            offsets.values().map(|committed| committed.value.offset.0).sum()
+            offsets.values().map(|committed| committed.offset.0).sum()
         };
         (0..GROUPS).map(of).collect()
     }

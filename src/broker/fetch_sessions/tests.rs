@@ -192,7 +192,8 @@ fn who_makes_room_for_whom() {
     };
     let two_minutes = 2 * MINUTE_MS;
     // Sizes, when they were made and last used, size and time of the new one; which of them goes.
-    let cases: [(&str, [i32; 4], i64, i64, i32, i64, Result<usize, ()>); 6] = [
+    type Case = (&'static str, [i32; 4], i64, i64, i32, i64, Result<usize, ()>);
+    let cases: [Case; 6] = [
         ("young ones stay", [3, 1, 2, 4], 0, MINUTE_MS, 9, MINUTE_MS, Err(())),
         ("the smallest old one goes", [3, 1, 2, 4], 0, two_minutes + 1, 2, two_minutes + 1, Ok(1)),
         ("no larger one goes", [3, 2, 2, 4], 0, two_minutes + 1, 1, two_minutes + 1, Err(())),

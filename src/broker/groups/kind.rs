@@ -7,9 +7,9 @@ use crate::base::{ErrorCode, Now};
 
 /// A group that only commits is a classic one, as in Kafka.
 pub enum GroupKind {
-    Classic(ClassicGroup),
+    Classic(Box<ClassicGroup>),
     /// Of the newer protocol (KIP-848).
-    Consumer(ConsumerGroup),
+    Consumer(Box<ConsumerGroup>),
 }
 
 impl GroupKind {

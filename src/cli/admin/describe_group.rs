@@ -171,16 +171,14 @@ fn partitions(
     }
     let asked: Vec<(TopicPartition, i64)> = places.keys().map(|place| (place.clone(), AT_END)).collect();
     let ends = admin.list_offsets(&asked)?;
-    let partition = |((place, (committed, member)), end): ((TopicPartition, (Option<Offset>, Option<&str>)), _)| {
-        let end: Option<Offset> = end;
-        DescribedPartition {
-            topic: place.topic,
-            partition: place.partition.0,
-            committed: committed.map(|offset| offset.0),
-            end: end.map(|offset| offset.0),
-            lag: committed.zip(end).map(|(committed, end)| end.since(committed).max(0)),
-            member: member.map(str::to_owned),
-        }
+    type Place<'a> = (TopicPartition, (Option<Offset>, Option<&'a str>));
+    let partition = |((place, (committed, member)), end): (Place<'_>, Option<Offset>)| DescribedPartition {
+        topic: place.topic,
+        partition: place.partition.0,
+        committed: committed.map(|offset| offset.0),
+        end: end.map(|offset| offset.0),
+        lag: committed.zip(end).map(|(committed, end)| end.since(committed).max(0)),
+        member: member.map(str::to_owned),
     };
     // Of a topic that is gone, only what was committed is left to show.
     let ends = ends.into_iter().map(|answer| answer.ok().and_then(|found| found.offset));
