@@ -174,7 +174,8 @@ fn offsets_belong_to_members_of_the_present_epoch() {
     assert_eq!(a.committed(9), Err(ErrorCode::StaleMemberEpoch));
     assert_eq!(stranger.committed(1), Err(ErrorCode::UnknownMemberId));
     let delete = DeleteGroupsRequest { groups_names: vec!["g".to_owned()] };
-    let deleted = |broker: &Server| ErrorCode::from_code(KafkaConnection::to(broker).call(&delete).results[0].error_code);
+    let deleted =
+        |broker: &Server| ErrorCode::from_code(KafkaConnection::to(broker).call(&delete).results[0].error_code);
     assert_eq!(deleted(&broker), ErrorCode::NonEmptyGroup);
     assert_eq!(a.leave(), ErrorCode::None);
     assert_eq!(describe(&broker).group_state, "Empty");
