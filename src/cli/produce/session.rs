@@ -220,7 +220,7 @@ impl Sending<'_> {
 
     /// Once is enough: a million lines of the same kind may follow.
     fn tell_unknown(&self, field: &str) {
-        let hint = match nearest(field, JsonRecord::FIELDS.into_iter()) {
+        let hint = match nearest(field, JsonRecord::FIELDS) {
             Some(near) => format!("; did you mean \"{near}\"?"),
             None => String::new(),
         };
