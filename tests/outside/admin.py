@@ -118,6 +118,13 @@ def _(t):
     t.sh(f"rafka-admin wait --topic {topic} --records 3 --timeout 500ms", code=1)
 
 
+def group_row(text, topic, partition):
+    """The line of describe-group about this partition."""
+    found = [row for row in rows(text) if row[1:3] == [topic, str(partition)]]
+    equal(len(found), 1, f"lines about {topic}/{partition} in\n{text}")
+    return found[0]
+
+
 @both(suite, "groups are listed, described, moved, waited for and deleted")
 def _(t):
     topic, group = t.topic("Grouped", 2), t.name("g")
@@ -126,11 +133,11 @@ def _(t):
     t.sh(f"rafka-consume -g {group} {topic}")
     row_of(t.out("rafka-admin list-groups"), group, "Empty", "classic")
     described = t.out(f"rafka-admin describe-group {group}")
-    equal(row_of(described, topic, 0)[:6], [group, topic, "0", "3", "3", "0"], "partition 0")
-    equal(row_of(described, topic, 1)[:6], [group, topic, "1", "1", "1", "0"], "partition 1")
+    equal(group_row(described, topic, 0)[:6], [group, topic, "0", "3", "3", "0"], "partition 0")
+    equal(group_row(described, topic, 1)[:6], [group, topic, "1", "1", "1", "0"], "partition 1")
     t.sh(f"rafka-admin wait --group {group} --lag 0 --timeout 5s")
     t.sh(f"rafka-produce -p 0 {topic}", stdin="e\n")
-    equal(row_of(t.out(f"rafka-admin describe-group {group}"), topic, 0)[3:6], ["3", "4", "1"], "with something new")
+    equal(group_row(t.out(f"rafka-admin describe-group {group}"), topic, 0)[3:6], ["3", "4", "1"], "with something new")
     contains(t.sh(f"rafka-admin wait --group {group} --lag 0 --timeout 300ms", code=1).errors, "1 record behind", "who waits in vain")
 
     reset = f"rafka-admin reset-group {group} --topic {topic}"
@@ -144,7 +151,7 @@ def _(t):
 
     with Running(f"rafka-consume -f -g {group} {topic}", t.address) as member:
         eventually(lambda: "rafka" in t.out(f"rafka-admin describe-group {group}").split("\t"), "it is a member")
-        equal(row_of(t.out(f"rafka-admin describe-group {group}"), topic, 1)[7:], ["rafka", "127.0.0.1"], "client and host")
+        equal(group_row(t.out(f"rafka-admin describe-group {group}"), topic, 1)[7:], ["rafka", "127.0.0.1"], "client and host")
         for command in [f"{reset} --to earliest -y", f"rafka-admin delete-group {group} -y"]:
             contains(t.sh(command, code=1).errors, f'group "{group}" has live members', command)
         equal(member.end(signal.SIGINT), 130, "exit code of the member")

@@ -160,29 +160,35 @@ fn partitions(
     members: &[GroupMember],
     committed: Vec<(TopicPartition, Offset)>,
 ) -> Result<Vec<DescribedPartition>, Failure> {
-    let mut places: BTreeMap<TopicPartition, (Option<Offset>, Option<&str>)> = BTreeMap::new();
+    let mut places: BTreeMap<TopicPartition, Reading<'_>> = BTreeMap::new();
     for (place, offset) in committed {
-        places.entry(place).or_default().0 = Some(offset);
+        places.entry(place).or_default().committed = Some(offset);
     }
     for member in members {
         for place in &member.assigned {
-            places.entry(place.clone()).or_default().1 = Some(&member.id);
+            places.entry(place.clone()).or_default().member = Some(&member.id);
         }
     }
     let asked: Vec<(TopicPartition, i64)> = places.keys().map(|place| (place.clone(), AT_END)).collect();
-    let ends = admin.list_offsets(&asked)?;
-    type Place<'a> = (TopicPartition, (Option<Offset>, Option<&'a str>));
-    let partition = |((place, (committed, member)), end): (Place<'_>, Option<Offset>)| DescribedPartition {
+    let ends = admin.list_offsets(&asked)?.into_iter();
+    // Of a topic that is gone, only what was committed is left to show.
+    let ends = ends.map(|answer| answer.ok().and_then(|found| found.offset));
+    let partition = |((place, reading), end): ((TopicPartition, Reading<'_>), Option<Offset>)| DescribedPartition {
         topic: place.topic,
         partition: place.partition.0,
-        committed: committed.map(|offset| offset.0),
+        committed: reading.committed.map(|offset| offset.0),
         end: end.map(|offset| offset.0),
-        lag: committed.zip(end).map(|(committed, end)| end.since(committed).max(0)),
-        member: member.map(str::to_owned),
+        lag: reading.committed.zip(end).map(|(committed, end)| end.since(committed).max(0)),
+        member: reading.member.map(str::to_owned),
     };
-    // Of a topic that is gone, only what was committed is left to show.
-    let ends = ends.into_iter().map(|answer| answer.ok().and_then(|found| found.offset));
     Ok(places.into_iter().zip(ends).map(partition).collect())
+}
+
+/// How far a partition is read, and by whom.
+#[derive(Debug, Default)]
+struct Reading<'a> {
+    committed: Option<Offset>,
+    member: Option<&'a str>,
 }
 
 /// A paragraph per group: name, state, how it shares, partitions and members.
