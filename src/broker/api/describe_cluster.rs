@@ -20,11 +20,12 @@ pub fn handle(context: Context<'_>, request: DescribeClusterRequest) -> Describe
     }
     let (host, port) = context.caller.broker_address();
     let broker_id = context.core.broker_id().0;
+    let rack = context.core.config().rack.clone();
     DescribeClusterResponse {
         endpoint_type: BROKERS,
         cluster_id: context.core.cluster_id().to_owned(),
         controller_id: broker_id,
-        brokers: vec![DescribeClusterBroker { broker_id, host, port: port.into(), ..Default::default() }],
+        brokers: vec![DescribeClusterBroker { broker_id, host, port: port.into(), rack, ..Default::default() }],
         ..Default::default()
     }
 }
