@@ -106,7 +106,8 @@ impl Reader {
                 ErrorCode::NotLeaderOrFollower
             }));
         }
-        if self.version < ZSTD_SINCE && partition.settings().codec == Some(Codec::Zstd) {
+        if self.version < ZSTD_SINCE && partition.settings().packing.is_some_and(|packing| packing.codec == Codec::Zstd)
+        {
             return Err(ErrorCode::UnsupportedCompressionType.into());
         }
         let log = partition.log();
