@@ -516,3 +516,13 @@ fn metadata_before_version_12_takes_no_topic_ids() {
         assert_eq!(ask(&nameless, version), ErrorCode::InvalidRequest);
     }
 }
+
+#[test]
+fn clients_are_told_where_the_broker_stands() {
+    let server = Server::start(&["-X", "broker.rack=r1"]);
+    let mut kafka = KafkaConnection::to(&server);
+    let metadata = kafka.call(&MetadataRequest { topics: Some(Vec::new()), ..Default::default() });
+    assert_eq!(metadata.brokers[0].rack.as_deref(), Some("r1"));
+    let cluster = kafka.call(&DescribeClusterRequest { endpoint_type: 1, ..Default::default() });
+    assert_eq!(cluster.brokers[0].rack.as_deref(), Some("r1"));
+}

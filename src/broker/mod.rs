@@ -5,7 +5,7 @@
 //! data_dir      the data directory as a whole           text/       the text protocol's commands
 //! catalogue/    what must be agreed, as commands        groups/     groups and what they have committed
 //! topics        which topics there are                  topic_changes  making, changing, deleting them
-//! fetch_sessions/  which partitions a client named before  group_settings  what groups set themselves
+//! group_settings  what groups set themselves            fetch_sessions/  which partitions a client named before
 //! partition     a log and how far it is safe to read    flusher     group commit
 //! waiting       who waits, and how they are woken       housekeeping  what is due by and by
 //! cleaning      compaction of what is due
