@@ -6,7 +6,8 @@
     card.py page                writes the page from the last results, for new words or reasons
     card.py list [SUITE...]     the names of the tests
 
-`--only TEXT` runs a part (of check, or of write without writing anything); `-v` shows what a failed test printed.
+`--only TEXT` runs a part (of check, or of write without writing anything), `--failed` those that did not pass the last
+time, and keeps the outcome with the others' last results; `-v` shows what a failed test printed.
 `--broker HOST:PORT` tries the cases that are written here against a broker that runs elsewhere, as Apache Kafka does.
 """
 
@@ -86,7 +87,10 @@ def show(suite, result, flags):
         place.write_text(result.story)
 
 
-def wanted(names, flags):
+def wanted(names, flags, kept=None):
+    if kept:
+        passed = {r.name for r in kept.results if r.passed}
+        names = [name for name in names if name not in passed]
     return [name for name in names if not flags.only or any(text in name for text in flags.only)]
 
 
@@ -110,9 +114,16 @@ def check(suite, listed, flags):
 def write(suite, flags, part):
     began = time.monotonic()
     suite.prepare()
-    results = run(suite, wanted(suite.tests(), flags), flags)
-    if not part:
-        Outcome(suite.version(), (time.monotonic() - began) / 60, results).save(suite)
+    kept = Outcome.load(suite) if flags.failed else None
+    results = run(suite, wanted(suite.tests(), flags, kept), flags)
+    minutes = (time.monotonic() - began) / 60
+    if kept:
+        newer = {r.name: r for r in results}
+        older = {r.name: r for r in kept.results}
+        results = [newer.get(name) or older[name] for name in suite.tests()]
+        minutes = kept.minutes
+    if kept or not part:
+        Outcome(suite.version(), minutes, results).save(suite)
     return [sum(r.verdict == verdict for r in results) for verdict in VERDICTS]
 
 
@@ -153,6 +164,7 @@ def main():
     parser.add_argument("what", choices=["check", "write", "page", "list"])
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(suite.key for suite in SUITES))
     parser.add_argument("--only", metavar="TEXT", action="append", help="only the tests whose name holds TEXT")
+    parser.add_argument("--failed", action="store_true", help="for write: only what did not pass the last time")
     parser.add_argument("--once", action="store_true", help="no second try")
     parser.add_argument("--broker", metavar="HOST:PORT", help="for the suites of cases: a broker that runs already; writes nothing")
     parser.add_argument("--bin", metavar="DIR", help="where the four programs are (default: target/release or target/debug)")

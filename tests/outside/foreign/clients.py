@@ -19,7 +19,9 @@ HERE = pathlib.Path(__file__).resolve().parents[1] / "clients"
 ALL_CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 LINES = "".join(f"key{i % 7}:value {i} and some more words, so that a codec has something to do\n" for i in range(1000))
 BUILD_TIMEOUT = 900
-LIBRDKAFKA_1 = "node-rdkafka@2.12.0"  # carries the source of librdkafka 1.7.0
+# Carries the source of librdkafka 1.8.2, the oldest that Apache Kafka 4 speaks with (KIP-896): older ones know ListOffsets
+# in version 0 only.
+LIBRDKAFKA_1 = "node-rdkafka@2.13.0"
 JAVA_2 = "2.1.1"  # the oldest that Apache Kafka 4 speaks with (KIP-896), and the oldest with zstd
 
 
@@ -138,7 +140,7 @@ class DebianKcat(Kcat):
 class OldKcat(Kcat):
     key = "librdkafka-1"
     title = "librdkafka 1.x"
-    about = "The librdkafka that an npm package carries in source, built, under the same kcat."
+    about = "librdkafka 1.8.2 from the source that an npm package carries, under the same kcat: the oldest that Apache Kafka 4 speaks with (KIP-896). Before it, librdkafka knows only version 0 of ListOffsets, which is gone there and here: it can produce, but not find a topic's beginning or end."
 
     def prepare(self):
         super().prepare()
