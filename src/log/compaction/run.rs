@@ -91,11 +91,12 @@ impl PartitionLog {
         self.checkpoint()?;
         let Some(survey) = self.survey(high_watermark, true)? else { return Ok(None) };
         let Some(mut dirt) = survey.dirt(now).filter(|dirt| dirt.due) else { return Ok(None) };
-        self.layout.lock().finish(&self.files);
-        self.note_progress(Progress {
-            cleaned_below: survey.progress.map_or(Offset::ZERO, |progress| progress.cleaned_below),
-            gaps_below: survey.progress.map_or(Offset::ZERO, |progress| progress.gaps_below).max(dirt.limit),
-        })?;
+        if !self.layout.lock().is_ready(&self.files)? {
+            return Ok(None);
+        }
+        let before = survey.progress.unwrap_or(Progress { cleaned_below: Offset::ZERO, gaps_below: Offset::ZERO });
+        let gaps_below = before.gaps_below.max(dirt.limit);
+        self.note_progress(Progress { gaps_below, ..before })?;
         let mut done = Compacted { upto: dirt.start, ..Compacted::default() };
         while dirt.start < dirt.limit && go_on() {
             // What the last round replaced has other segments now.
@@ -105,7 +106,7 @@ impl PartitionLog {
                 break;
             }
             dirt.start = keys.end();
-            self.note_progress(Progress { cleaned_below: dirt.start, gaps_below: dirt.limit })?;
+            self.note_progress(Progress { cleaned_below: dirt.start, gaps_below })?;
             (done.upto, done.rounds) = (dirt.start, done.rounds + 1);
         }
         Ok(Some(done))

@@ -54,6 +54,26 @@ impl Layout {
         self.unfinished = Some(Unfinished { swap, segment });
     }
 
+    /// Whether a compaction may begin. One whose step failed may have left its file, and a start would take that for
+    /// the newer one.
+    pub(super) fn is_ready(&mut self, files: &Files) -> Result<bool, LogError> {
+        self.finish(files);
+        if !self.is_finished() {
+            return Ok(false);
+        }
+        let dir = &files.dir;
+        let removed = files.while_ours(|| {
+            let names = files.disk.list(dir)?;
+            let left: Vec<&String> =
+                names.iter().filter(|name| matches!(names::meaning(name), Meaning::Swap { .. })).collect();
+            for name in &left {
+                files.disk.remove(&dir.join(name))?;
+            }
+            if left.is_empty() { Ok(()) } else { files.disk.sync_dir(dir) }
+        });
+        removed.map(|()| true).map_err(LogError::io("tidy up", dir))
+    }
+
     pub(super) fn is_finished(&self) -> bool {
         self.unfinished.is_none()
     }

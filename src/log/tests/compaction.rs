@@ -390,9 +390,9 @@ fn a_refusing_disk_costs_the_compaction_and_nothing_else() {
         let mut left = fail_at;
         let failed = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&failed);
-        disk.watch(move |_, path| {
-            // The checkpoint before it may fail, too, and has its own tests.
-            let ours = path.to_string_lossy().contains(".cleaned") || path.to_string_lossy().contains(".swap");
+        disk.watch(move |operation, path| {
+            let path = path.to_string_lossy();
+            let ours = operation == Operation::SyncDir || path.contains(".cleaned") || path.contains(".swap");
             let last = left == 0 && ours;
             left -= usize::from(ours && left > 0);
             (last && !told.swap(true, Ordering::Relaxed))
