@@ -172,7 +172,7 @@ impl Locked<'_> {
             // Nobody waits for it: the record of the classic group's first generation comes after it.
             pledge.abandon(self.core);
             let classic = ClassicGroup::new(Arc::clone(&self.group.name), self.now);
-            self.state.kind = GroupKind::Classic(classic);
+            self.state.kind = GroupKind::Classic(Box::new(classic));
         }
         self.classic().ok_or(ErrorCode::UnknownMemberId)
     }
