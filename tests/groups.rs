@@ -221,10 +221,8 @@ fn a_member_that_falls_silent_is_waited_for_no_longer_than_its_session() {
     let (mut first, second) = two_of(Member::new(&server), brief);
     // Its process is gone; nobody tells the broker but the clock.
     drop(second);
-    until("the silence is noticed", || match first.beat() {
-        ErrorCode::None => None,
-        code => Some(assert_eq!(code, ErrorCode::RebalanceInProgress)),
-    });
+    let told = until("the silence is noticed", || Some(first.beat()).filter(|code| *code != ErrorCode::None));
+    assert_eq!(told, ErrorCode::RebalanceInProgress);
     first.send_join();
     agree(&mut [&mut first]);
 }

@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,11 @@ impl DataDir {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The directory as administrators are told it, and name it again.
+    pub fn announced_path(&self) -> String {
+        absolute(&self.path).unwrap_or_else(|_| self.path.clone()).display().to_string()
     }
 
     pub fn disk(&self) -> &Arc<dyn Disk> {

@@ -71,6 +71,7 @@ const BROKER: &[(&str, &[Row])] = &[
     ("a waiting request is woken, not purged", WAITING),
     ("there are no share groups", SHARE),
     ("there are no streams groups", STREAMS),
+    ("there is no Kerberos", KERBEROS),
 ];
 
 /// Of these, what Kafka lets change while it runs.
@@ -93,6 +94,10 @@ const DYNAMIC: &[&str] = &[
     "num.network.threads",
     "num.recovery.threads.per.data.dir",
     "num.replica.fetchers",
+    "sasl.kerberos.kinit.cmd",
+    "sasl.kerberos.min.time.before.relogin",
+    "sasl.kerberos.ticket.renew.jitter",
+    "sasl.kerberos.ticket.renew.window.factor",
     "share.coordinator.cached.buffer.max.bytes",
     "transaction.partition.verification.enable",
 ];
@@ -230,6 +235,14 @@ const WAITING: &[Row] = &[
     ("delete.records.purgatory.purge.interval.requests", INT, Some("1")),
     ("fetch.purgatory.purge.interval.requests", INT, Some("1000")),
     ("producer.purgatory.purge.interval.requests", INT, Some("1000")),
+];
+
+/// How often a ticket is renewed lets nobody believe that tickets are asked for.
+const KERBEROS: &[Row] = &[
+    ("sasl.kerberos.kinit.cmd", Kind::Text, Some("/usr/bin/kinit")),
+    ("sasl.kerberos.min.time.before.relogin", LONG, Some("60000")),
+    ("sasl.kerberos.ticket.renew.jitter", DOUBLE, Some("0.05")),
+    ("sasl.kerberos.ticket.renew.window.factor", DOUBLE, Some("0.8")),
 ];
 
 const SHARE: &[Row] = &[

@@ -2,6 +2,7 @@
 
 use rafka::base::ErrorCode;
 use rafka::protocol::kafka::api::alter_partition_reassignments::{ReassignablePartition, ReassignableTopic};
+use rafka::protocol::kafka::api::alter_replica_log_dirs::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
 use rafka::protocol::kafka::api::describe_producers::TopicRequest as ProducersOf;
 use rafka::protocol::kafka::api::describe_quorum;
 use rafka::protocol::kafka::api::describe_topic_partitions::{Cursor, TopicRequest};
@@ -134,6 +135,24 @@ fn no_partition_moves_and_no_leader_changes() {
         let results = kafka.call(&request).replica_election_results;
         assert_eq!(code(results[0].partition_result[0].error_code), expected, "election type {election_type}");
     }
+}
+
+#[test]
+fn a_partition_may_be_told_to_stay_in_the_one_directory() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    let path = kafka.call(&DescribeLogDirsRequest::default()).results[0].log_dir.clone();
+    let mut move_to = |path: &str, name: &str, partition| {
+        let topics = vec![AlterReplicaLogDirTopic { name: name.to_owned(), partitions: vec![partition] }];
+        let dirs = vec![AlterReplicaLogDir { path: path.to_owned(), topics }];
+        let answer = kafka.call(&AlterReplicaLogDirsRequest { dirs });
+        assert_eq!(answer.results[0].topic_name, name);
+        code(answer.results[0].partitions[0].error_code)
+    };
+    assert_eq!(move_to(&path, "t", 0), ErrorCode::None);
+    assert_eq!(move_to(&path, "t", 9), ErrorCode::ReplicaNotAvailable);
+    assert_eq!(move_to(&path, "nope", 0), ErrorCode::ReplicaNotAvailable);
+    assert_eq!(move_to("/elsewhere", "t", 0), ErrorCode::LogDirNotFound);
 }
 
 #[test]

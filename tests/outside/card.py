@@ -59,12 +59,14 @@ class Outcome:
 
 
 def run(suite, names, flags):
-    """Results in the suite's order. What fails is tried once more, alone; what fails twice failed."""
+    """Results in the suite's order. What fails for no known reason is tried once more, alone; what fails twice failed."""
+    reasons = Reasons.read()
     results = {}
     for result in suite.run(names):
         results[result.name] = result
         show(suite, result, flags)
-    again = [name for name in names if name in results and results[name].verdict == "failed" and not flags.once]
+    failed = [name for name in names if name in results and results[name].verdict == "failed"]
+    again = [name for name in failed if not flags.once and not reasons.of(suite, name)]
     if again:
         print(f"     {suite.key}: a second try of {len(again)}", flush=True)
         for result in suite.run(again, alone=True):

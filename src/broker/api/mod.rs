@@ -2,6 +2,7 @@
 
 mod alter_configs;
 mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod api_versions;
 mod assignment;
 mod broker_logger;
@@ -85,6 +86,7 @@ const SERVED: &[ApiKey] = &[
     ApiKey::IncrementalAlterConfigs,
     ApiKey::DescribeCluster,
     ApiKey::AlterConfigs,
+    ApiKey::AlterReplicaLogDirs,
     ApiKey::DescribeLogDirs,
     ApiKey::DescribeProducers,
     ApiKey::ConsumerGroupHeartbeat,
@@ -205,6 +207,7 @@ fn dispatch(context: Context<'_>, input: &mut Decoder) -> Result<Answer, DecodeE
         ApiKey::IncrementalAlterConfigs => now(context, input, incremental_alter_configs::handle),
         ApiKey::DescribeCluster => now(context, input, describe_cluster::handle),
         ApiKey::AlterConfigs => now(context, input, alter_configs::handle),
+        ApiKey::AlterReplicaLogDirs => now(context, input, alter_replica_log_dirs::handle),
         ApiKey::DescribeLogDirs => now(context, input, describe_log_dirs::handle),
         ApiKey::DescribeProducers => now(context, input, describe_producers::handle),
         ApiKey::DescribeTopicPartitions => now(context, input, describe_topic_partitions::handle),

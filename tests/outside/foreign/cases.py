@@ -1,5 +1,6 @@
 """Suites whose tests are cases written here, each with a sentence for a name, over a program that is not ours."""
 
+import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -50,6 +51,7 @@ class World:
 
 class CaseSuite(ForeignSuite):
     names_are_sentences = True
+    parallel = 1
 
     def __init__(self):
         self.cases = {}
@@ -77,8 +79,11 @@ class CaseSuite(ForeignSuite):
     def run(self, names, alone=False):
         with tempfile.TemporaryDirectory(prefix=f"{self.key}-") as home, self.broker() as broker:
             world = World(broker, home)
-            for name in names:
-                yield self.run_case(name, world)
+            pool = concurrent.futures.ThreadPoolExecutor(1 if alone else self.parallel)
+            try:
+                yield from pool.map(lambda name: self.run_case(name, world), names)
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     def run_case(self, name, world):
         began = time.monotonic()

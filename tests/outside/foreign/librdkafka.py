@@ -25,11 +25,11 @@ PACKAGE = "@confluentinc/kafka-javascript@1.10.1"
 KAFKA_VERSION = "4.1.0"  # from 4.2 on, the runner adds the share groups' tests
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD_TIMEOUT = 900
-TEST_TIMEOUT = 240
+TEST_TIMEOUT = 400
 PARALLEL = 3
 # The topics of trivup, librdkafka's own way to start brokers: four partitions, three replicas (one here).
 # One test of 0113 wants consumers that join together to be in one first generation, as Kafka's own delay makes it.
-BROKER = ["num.partitions=4", "accepted.replication.factor=3", "group.initial.rebalance.delay.ms=1000"]
+BROKER = ["num.partitions=4", "accepted.replication.factor=3", "group.initial.rebalance.delay.ms=500"]
 SCENARIOS = {"default": ["auto.create.topics.enable=true"], "noautocreate": ["auto.create.topics.enable=false"]}
 # These take longest, so they begin first.
 LONG = ["0113", "0102", "0089", "0056", "0038", "0091", "0093", "0059", "0045", "0033", "0131", "0018"]
@@ -178,7 +178,10 @@ class Librdkafka(ForeignSuite):
 
     def run_unit(self, unit, broker):
         with tempfile.TemporaryDirectory(prefix=f"rdk-{unit.number}-") as name:
-            home = pathlib.Path(name)
+            # Some tests look beside their directory for what the source tree has there.
+            (pathlib.Path(name) / "src").symlink_to(self.tree / "src")
+            home = pathlib.Path(name) / "tests"
+            home.mkdir()
             command = [self.tree / "tests" / "test-runner", "-p1", "-L", "-r", "-s", unit.scenario, *self.flags]
             env = self.environment(unit, broker, home)
             began = time.monotonic()
