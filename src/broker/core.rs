@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
 use super::flusher::Flusher;
+use super::group_settings::GroupSettings;
 use super::groups::Coordinator;
 use super::partition::Partition;
 use super::topics::{Topic, TopicError, Topics};
@@ -51,6 +52,9 @@ pub struct Core {
     listener: Listener,
     topics: RwLock<Arc<Topics>>,
     decisions: Mutex<CommandLog>,
+    /// Held while directories of topics are made or moved; taken before `decisions`.
+    changing_directories: Mutex<()>,
+    group_settings: GroupSettings,
     producer_ids: Mutex<Range<i64>>,
     groups: Coordinator,
     flusher: Flusher,
@@ -89,6 +93,8 @@ impl Core {
             listener,
             topics: RwLock::default(),
             decisions: Mutex::new(opened.log),
+            changing_directories: Mutex::default(),
+            group_settings: GroupSettings::default(),
             producer_ids: Mutex::new(reserved..reserved),
             groups: Coordinator::default(),
             flusher,
@@ -99,6 +105,7 @@ impl Core {
             stop_list: WaitList::new(),
         });
         core.refresh_broker_settings(core.decisions().catalogue());
+        core.group_settings.load(core.decisions().catalogue());
         core.open_topics()?;
         core.load_groups();
         core.remove_deleted_soon();
@@ -148,6 +155,14 @@ impl Core {
     /// The catalogue, and the lock under which it changes.
     pub fn decisions(&self) -> MutexGuard<'_, CommandLog> {
         self.decisions.lock()
+    }
+
+    pub(super) fn changing_directories(&self) -> &Mutex<()> {
+        &self.changing_directories
+    }
+
+    pub fn group_settings(&self) -> &GroupSettings {
+        &self.group_settings
     }
 
     /// What a topic with these overrides does: they stand above the broker's settings.
@@ -315,6 +330,7 @@ impl Core {
 
     fn open_topics(&self) -> Result<(), OpenError> {
         let known = self.decisions().catalogue().topics.clone();
+        self.bring_back_undecided(&known);
         self.report_strangers(&known);
         let stop = self.data.last_stop;
         let checkpoints = self.data.read_checkpoints();
@@ -368,7 +384,7 @@ impl Core {
     /// Directories that no decision knows are kept as they are.
     fn report_strangers(&self, known: &BTreeMap<TopicName, super::catalogue::TopicEntry>) {
         for name in self.data.topic_directories().unwrap_or_default() {
-            if !known.contains_key(&name) {
+            if !known.contains_key(&name) && !self.data.is_skeleton(&name) {
                 let path = self.data.topic_path(&name);
                 ::log::warn!("{} belongs to no topic of this broker; it is left as it is", path.display());
             }

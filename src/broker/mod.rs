@@ -4,7 +4,8 @@
 //! core          what all handlers share                 api/        Kafka's requests, a file each
 //! data_dir      the data directory as a whole           text/       the text protocol's commands
 //! catalogue/    what must be agreed, as commands        groups/     groups and what they have committed
-//! topics        which topics there are
+//! topics        which topics there are                  topic_changes  making, changing, deleting them
+//! group_settings  what groups set themselves
 //! partition     a log and how far it is safe to read    flusher     group commit
 //! waiting       who waits, and how they are woken       housekeeping  what is due by and by
 //! ```
@@ -19,11 +20,13 @@ mod catalogue;
 mod core;
 mod data_dir;
 mod flusher;
+mod group_settings;
 mod groups;
 mod housekeeping;
 mod partition;
 mod settings;
 mod text;
+mod topic_changes;
 mod topics;
 mod waiting;
 

@@ -10,7 +10,7 @@ use super::listener::{self, Listener};
 use super::overrides::DynamicSettings;
 use super::setting::{Setting, Table};
 use super::settings::{Origin, Reader, Settings};
-use super::topic_config::{TopicConfig, default_for_topic};
+use super::topic_config::{TopicConfig, default_from_broker};
 use crate::base::BrokerId;
 
 /// Everything a broker is told.
@@ -146,7 +146,12 @@ impl BrokerConfig {
 
     /// What a topic setting is for topics that do not set it.
     pub fn value_for_topic(&self, name: &str) -> Option<String> {
-        default_for_topic(Table::topic().get(name)?, |name| self.value(name))
+        default_from_broker(Table::topic().get(name)?, |name| self.value(name))
+    }
+
+    /// What a group setting is for groups that do not set it.
+    pub fn value_for_group(&self, name: &str) -> Option<String> {
+        default_from_broker(Table::group().get(name)?, |name| self.value(name))
     }
 
     fn with(given: Settings, dynamic: DynamicSettings) -> Result<BrokerConfig, ConfigError> {

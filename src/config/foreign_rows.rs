@@ -161,7 +161,7 @@ const COMPACTION: &[Row] = &[
     ("log.cleaner.enable", Kind::Boolean, Some("true")),
     ("log.cleaner.io.buffer.load.factor", DOUBLE, Some("0.9")),
     ("log.cleaner.io.buffer.size", int_from(0), Some("524288")),
-    ("log.cleaner.io.max.bytes.per.second", DOUBLE, Some("1.7976931348623157e308")),
+    ("log.cleaner.io.max.bytes.per.second", DOUBLE, Some("1.7976931348623157E308")),
     ("log.cleaner.threads", int_from(0), Some("1")),
 ];
 

@@ -14,6 +14,8 @@ mod describe;
 mod docs;
 mod error;
 mod foreign_rows;
+mod group_config;
+mod group_rows;
 mod kind;
 mod listener;
 mod overrides;
@@ -29,9 +31,10 @@ pub use broker_config::{
 pub use client_settings::{
     Acks, Assignor, ClientSettings, ConsumerSettings, GroupProtocol, OffsetReset, Partitioner, ProducerSettings,
 };
-pub use describe::{ConfigSource, DescribedSetting, DescribedSynonym, describe_broker, describe_topic};
+pub use describe::{ConfigSource, DescribedSetting, DescribedSynonym, describe_broker, describe_group, describe_topic};
 pub use docs::settings_page;
 pub use error::ConfigError;
+pub use group_config::GroupOverrides;
 pub use kind::{Kind, Width};
 pub use listener::{Listener, split_address};
 pub use overrides::{AlterOp, Alteration, DynamicScope, DynamicSettings, TopicOverrides};

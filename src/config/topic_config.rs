@@ -108,7 +108,7 @@ impl TopicConfig {
     pub(super) fn defaults(broker: &Reader<'_>) -> TopicConfig {
         TopicConfig::read(&Reader {
             table: Table::topic(),
-            value: Box::new(|row| default_for_topic(row, |name| broker.optional(name))),
+            value: Box::new(|row| default_from_broker(row, |name| broker.optional(name))),
         })
     }
 
@@ -151,8 +151,8 @@ impl Default for TopicConfig {
     }
 }
 
-/// A topic setting where the topic is silent: the strongest of the broker's settings that is set, in the topic's unit.
-pub(super) fn default_for_topic(row: &Setting, broker: impl Fn(&'static str) -> Option<String>) -> Option<String> {
+/// A topic's or group's setting where it is silent: the strongest of the broker's settings that is set, in its unit.
+pub(super) fn default_from_broker(row: &Setting, broker: impl Fn(&'static str) -> Option<String>) -> Option<String> {
     let from_broker = row.synonyms.iter().find_map(|s| broker(s.name).map(|value| s.unit.convert(&value)));
     from_broker.or_else(|| row.default.map(str::to_owned))
 }

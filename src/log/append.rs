@@ -3,6 +3,7 @@
 //! A batch is written as it came: a head that carries the new offset and epoch stands on the stack, the rest is the
 //! sender's bytes. What always holds: after an error nothing of the batch is in the log, nor in any state beside it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -281,15 +282,22 @@ fn is_full(active: &Segment, stored: &BatchHeader, settings: &LogSettings, now: 
         first if first >= 0 => stored.max_timestamp.saturating_sub(first),
         _ => now.wall_ms.saturating_sub(growth.created_ms),
     };
-    let jitter_ms = match settings.segment_jitter_ms.min(settings.segment_ms) {
-        most if most > 0 => active.base.0.wrapping_mul(0x9e37_79b9).rem_euclid(most),
-        _ => 0,
-    };
+    let jitter_ms = jitter_ms(active, settings.segment_jitter_ms.min(settings.segment_ms));
     bytes + stored.total_bytes() as u64 > settings.segment_bytes
         || waited_ms > settings.segment_ms - jitter_ms
         || active.index.len() as u64 >= settings.segment_index_bytes / 8
         || active.time_index.len() as u64 + 1 >= settings.segment_index_bytes / 12
         || stored.last_offset().since(active.base) > i64::from(i32::MAX)
+}
+
+/// Something below `most` that is another for each partition and each of its segments, and stays the same for one.
+fn jitter_ms(active: &Segment, most: i64) -> i64 {
+    if most <= 0 {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    (&active.files.dir, active.base.0).hash(&mut hasher);
+    (hasher.finish() % most as u64) as i64
 }
 
 /// A control batch's end-of-transaction marker; none for control records of another kind.

@@ -53,7 +53,7 @@ pub mod whole_file;
 
 pub use append::Appended;
 pub use checkpoint::checkpoint_many;
-pub use disk::{Disk, DiskFile, FileFacts, OpenMode};
+pub use disk::{Disk, DiskFile, FileFacts, OpenMode, Space};
 pub use epochs::EpochStart;
 pub use error::{AppendError, LogError, ReadError};
 pub use file_pool::FilePool;

@@ -14,7 +14,7 @@ pub mod varint;
 
 pub use batch::{BatchError, BatchHeader, BatchView, Batches, HEADER_BYTES, LENGTH_PREFIX_BYTES, attributes, batches};
 pub use builder::{BatchBuilder, ProducerStamp};
-pub use compress::{Codec, CompressError};
+pub use compress::{Codec, CompressError, Packing};
 pub use control::ControlKind;
 pub use murmur2::{murmur2, partition_for_key};
 pub use records::{HeaderIter, RecordIter, RecordView, Records};

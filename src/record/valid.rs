@@ -1,6 +1,6 @@
 //! What a broker checks of a client's batch before it takes any lock (Kafka's LogValidator and UnifiedLog).
 
-use super::{BatchError, BatchHeader, BatchView, Codec, HEADER_BYTES, LENGTH_PREFIX_BYTES, attributes};
+use super::{BatchError, BatchHeader, BatchView, HEADER_BYTES, LENGTH_PREFIX_BYTES, Packing, attributes};
 use crate::base::Offset;
 use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 
@@ -51,13 +51,13 @@ impl<'a> ValidBatch<'a> {
 
 /// The same records packed otherwise, for a topic whose `compression.type` asks for it. Everything but codec, length
 /// and CRC stays as the client sent it.
-pub fn repack(batch: &ValidBatch<'_>, codec: Codec) -> Result<Vec<u8>, BatchError> {
+pub fn repack(batch: &ValidBatch<'_>, packing: Packing) -> Result<Vec<u8>, BatchError> {
     let body = &batch.bytes[HEADER_BYTES..];
     let plain = batch.header.codec()?.decompress(body, DECOMPRESSED_BATCH_BYTES_MAX)?;
     let mut bytes = vec![0; HEADER_BYTES];
-    codec.compress(&plain, &mut bytes)?;
+    packing.codec.compress_at(packing.level, &plain, &mut bytes)?;
     let mut header = batch.header;
-    header.attributes = header.attributes & !attributes::CODEC_MASK | codec.id();
+    header.attributes = header.attributes & !attributes::CODEC_MASK | packing.codec.id();
     header.batch_length = i32::try_from(bytes.len() - LENGTH_PREFIX_BYTES)
         .map_err(|_| BatchError::TooLarge { bytes: bytes.len(), max: i32::MAX as usize })?;
     header.crc = header.crc_with(&bytes[HEADER_BYTES..]);
@@ -114,7 +114,7 @@ fn check_records(batch: &BatchView<'_>, rules: &BatchRules) -> Result<(), BatchE
 mod tests {
     use super::*;
     use crate::base::ErrorCode;
-    use crate::record::{BatchBuilder, ProducerStamp};
+    use crate::record::{BatchBuilder, Codec, ProducerStamp};
 
     const RULES: BatchRules = BatchRules { bytes_max: 1000, keys_required: false };
 
@@ -189,7 +189,7 @@ mod tests {
             let sent = batch(from, stamp);
             let sent = ValidBatch::check(&sent, &RULES).expect("valid");
             for to in Codec::ALL {
-                let packed = repack(&sent, to).expect("packs");
+                let packed = repack(&sent, Packing { codec: to, level: None }).expect("packs");
                 let packed = ValidBatch::check(&packed, &RULES).expect("still valid");
                 assert_eq!(packed.header.codec(), Ok(to));
                 let same = (packed.header.producer_id, packed.header.base_sequence, packed.header.max_timestamp);

@@ -18,8 +18,8 @@ const NULL_MEANS_ALL_SINCE: i16 = 1;
 
 /// Every operation that exists on a topic or a cluster, as bits (Kafka's AclOperation codes). Everybody may do
 /// everything until there are rules.
-const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
-const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+pub const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
+pub const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
 
 pub fn handle(context: Context<'_>, request: MetadataRequest) -> MetadataResponse {
     let core = context.core;
@@ -43,7 +43,7 @@ pub fn handle(context: Context<'_>, request: MetadataRequest) -> MetadataRespons
     let node_id = core.broker_id().0;
     let operations = request.include_cluster_authorized_operations;
     MetadataResponse {
-        brokers: vec![MetadataResponseBroker { node_id, host, port: port.into(), rack: None }],
+        brokers: vec![MetadataResponseBroker { node_id, host, port: port.into(), rack: core.config().rack.clone() }],
         cluster_id: Some(core.cluster_id().to_owned()),
         controller_id: node_id,
         topics,
@@ -62,14 +62,19 @@ fn find(
         error_code: code.code(),
         name: asked.name.clone(),
         topic_id: asked.topic_id,
+        is_internal: asked.name.as_deref().is_some_and(is_internal),
+        topic_authorized_operations: if with_operations { TOPIC_OPERATIONS } else { i32::MIN },
         ..Default::default()
     };
-    let Some(name) = &asked.name else {
+    // Who names an id means the topic that has it, whatever name stands beside it (KIP-516).
+    if !asked.topic_id.is_zero() {
         return match context.core.topics().by_id(asked.topic_id) {
-            _ if asked.topic_id.is_zero() => unknown(ErrorCode::InvalidRequest),
             Some(topic) => describe(context, topic, with_operations),
-            None => unknown(ErrorCode::UnknownTopicId),
+            None => MetadataResponseTopic { name: None, ..unknown(ErrorCode::UnknownTopicId) },
         };
+    }
+    let Some(name) = &asked.name else {
+        return unknown(ErrorCode::InvalidRequest);
     };
     if !authorize(context.caller, Operation::Describe, Resource::Topic(name)) {
         return unknown(ErrorCode::TopicAuthorizationFailed);
@@ -87,6 +92,10 @@ fn find(
         Ok(topic) => describe(context, &topic, with_operations),
         Err(error) => unknown(error.error_code()),
     }
+}
+
+fn is_internal(name: &str) -> bool {
+    TopicName::new(name).is_ok_and(|name| name.is_internal())
 }
 
 fn describe(context: Context<'_>, topic: &Topic, with_operations: bool) -> MetadataResponseTopic {

@@ -1,7 +1,11 @@
 //! One handler file per API, the table of what is served, and the way from a frame to its handler.
 
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
+mod assignment;
+mod broker_logger;
+mod config_resource;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod create_partitions;
@@ -14,8 +18,10 @@ mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
+mod features;
 mod fetch;
 mod find_coordinator;
 mod group_waits;
@@ -35,6 +41,7 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
 mod sync_group;
+mod update_features;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -48,7 +55,7 @@ use crate::base::{ErrorCode, LeaderEpoch, Now};
 use crate::protocol::kafka::{ApiKey, DecodeError, Decoder, Message, Request, RequestHeader, response_frame};
 
 /// What this broker serves. An API that is not done is not here, and so not advertised.
-const SERVED: [ApiKey; 34] = [
+const SERVED: [ApiKey; 37] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -83,6 +90,9 @@ const SERVED: [ApiKey; 34] = [
     ApiKey::ElectLeaders,
     ApiKey::ListConfigResources,
     ApiKey::ListPartitionReassignments,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::DescribeQuorum,
+    ApiKey::UpdateFeatures,
 ];
 
 /// The versions of an API that are served.
@@ -198,6 +208,9 @@ fn dispatch(context: Context<'_>, input: &mut Decoder) -> Result<Answer, DecodeE
         ApiKey::ElectLeaders => now(context, input, elect_leaders::handle),
         ApiKey::ListConfigResources => now(context, input, list_config_resources::handle),
         ApiKey::ListPartitionReassignments => now(context, input, list_partition_reassignments::handle),
+        ApiKey::AlterPartitionReassignments => now(context, input, alter_partition_reassignments::handle),
+        ApiKey::DescribeQuorum => now(context, input, describe_quorum::handle),
+        ApiKey::UpdateFeatures => now(context, input, update_features::handle),
         other => Ok(Answer::Close(format!("{other} is not served"))),
     }
 }

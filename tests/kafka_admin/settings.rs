@@ -1,55 +1,13 @@
-//! The administrative half of Kafka's protocol against the real broker: settings, sizes, and what is true of one broker.
+//! Describing and changing settings of topics, brokers, groups and the logger.
 
-mod common;
-
-use common::{KafkaConnection, Server, batch};
 use rafka::base::ErrorCode;
 use rafka::protocol::kafka::api::alter_configs;
-use rafka::protocol::kafka::api::describe_configs::{DescribeConfigsResource, DescribeConfigsResourceResult};
-use rafka::protocol::kafka::api::describe_producers::TopicRequest as ProducersOf;
-use rafka::protocol::kafka::api::describe_topic_partitions::TopicRequest;
-use rafka::protocol::kafka::api::elect_leaders::TopicPartitions;
 use rafka::protocol::kafka::api::incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
 use rafka::protocol::kafka::api::*;
 use rafka::record::ProducerStamp;
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const SET: i8 = 0;
-const DELETE: i8 = 1;
-const APPEND: i8 = 2;
-
-fn code(code: i16) -> ErrorCode {
-    ErrorCode::from_code(code)
-}
-
-fn describe(kafka: &mut KafkaConnection, kind: i8, name: &str) -> Vec<DescribeConfigsResourceResult> {
-    let resource =
-        DescribeConfigsResource { resource_type: kind, resource_name: name.to_owned(), configuration_keys: None };
-    let request = DescribeConfigsRequest { resources: vec![resource], include_synonyms: true, ..Default::default() };
-    let answer = kafka.call(&request);
-    assert_eq!(code(answer.results[0].error_code), ErrorCode::None, "{:?}", answer.results[0].error_message);
-    answer.results[0].configs.clone()
-}
-
-fn value(settings: &[DescribeConfigsResourceResult], name: &str) -> (Option<String>, i8) {
-    let setting = settings.iter().find(|setting| setting.name == name).expect("described");
-    (setting.value.clone(), setting.config_source)
-}
-
-fn alter(kafka: &mut KafkaConnection, kind: i8, name: &str, changes: &[(&str, i8, Option<&str>)]) -> ErrorCode {
-    let configs = changes
-        .iter()
-        .map(|(name, operation, value)| AlterableConfig {
-            name: (*name).to_owned(),
-            config_operation: *operation,
-            value: value.map(ToOwned::to_owned),
-        })
-        .collect();
-    let resource = AlterConfigsResource { resource_type: kind, resource_name: name.to_owned(), configs };
-    let answer = kafka.call(&IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false });
-    code(answer.responses[0].error_code)
-}
+use super::common::{KafkaConnection, Server, batch};
+use super::*;
 
 #[test]
 fn a_topics_settings_change_hold_and_survive() {
@@ -115,6 +73,9 @@ fn nonsense_changes_nothing() {
         (TOPIC, "nope", ("retention.ms", SET, Some("1")), ErrorCode::UnknownTopicOrPartition),
         (BROKER, "7", ("log.retention.ms", SET, Some("1")), ErrorCode::InvalidRequest),
         (BROKER, "1", ("log.dirs", SET, Some("/tmp")), ErrorCode::InvalidRequest),
+        // A bad value is an invalid request where it is a broker's (KAFKA-13609).
+        (BROKER, "1", ("log.retention.ms", SET, Some("soon")), ErrorCode::InvalidRequest),
+        (BROKER, "1", ("log.retention.ms", APPEND, Some("1")), ErrorCode::InvalidConfig),
         (77, "t", ("retention.ms", SET, Some("1")), ErrorCode::InvalidRequest),
     ] {
         assert_eq!(alter(&mut kafka, kind, name, &[changes]), expected, "{kind} {name} {changes:?}");
@@ -156,68 +117,107 @@ fn the_older_alter_configs_replaces_everything() {
 }
 
 #[test]
-fn topics_are_described_page_by_page() {
-    let server = Server::start(&["--topic", "a:3", "--topic", "b:2"]);
+fn a_resource_or_a_setting_that_is_named_twice_is_refused() {
+    let server = Server::start(&["--topic", "t"]);
     let mut kafka = KafkaConnection::to(&server);
-    let mut request = DescribeTopicPartitionsRequest { response_partition_limit: 2, ..Default::default() };
-    let mut seen = Vec::new();
-    loop {
-        let answer = kafka.call(&request);
-        for topic in &answer.topics {
-            for partition in &topic.partitions {
-                seen.push((topic.name.clone().unwrap_or_default(), partition.partition_index));
-            }
-        }
-        match answer.next_cursor {
-            Some(cursor) => request.cursor = Some(cursor),
-            None => break,
-        }
+    let twice = [("retention.ms", SET, Some("1000")), ("retention.ms", SET, Some("2000"))];
+    assert_eq!(alter(&mut kafka, TOPIC, "t", &twice), ErrorCode::InvalidRequest);
+    assert_eq!(alter(&mut kafka, TOPIC, "t", &[("retention.ms", SET, None)]), ErrorCode::InvalidRequest);
+    let config =
+        AlterableConfig { name: "retention.ms".to_owned(), config_operation: SET, value: Some("1".to_owned()) };
+    let resource = AlterConfigsResource { resource_type: TOPIC, resource_name: "t".to_owned(), configs: vec![config] };
+    let resources = vec![resource.clone(), resource];
+    let answer = kafka.call(&IncrementalAlterConfigsRequest { resources, validate_only: false });
+    assert_eq!(answer.responses.iter().map(|r| code(r.error_code)).collect::<Vec<_>>(), [ErrorCode::InvalidRequest; 2]);
+    let old = |values: &[Option<&str>]| alter_configs::AlterConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "t".to_owned(),
+        configs: values
+            .iter()
+            .map(|value| alter_configs::AlterableConfig {
+                name: "retention.ms".to_owned(),
+                value: value.map(ToOwned::to_owned),
+            })
+            .collect(),
+    };
+    for resources in
+        [vec![old(&[Some("1"), Some("2")])], vec![old(&[None])], vec![old(&[Some("1")]), old(&[Some("2")])]]
+    {
+        let answer = kafka.call(&AlterConfigsRequest { resources, validate_only: false });
+        assert!(answer.responses.iter().all(|r| code(r.error_code) == ErrorCode::InvalidRequest), "{answer:?}");
     }
-    let expected = [("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1)].map(|(name, n)| (name.to_owned(), n));
-    assert_eq!(seen, expected);
-    let asked = vec![TopicRequest { name: "nope".to_owned() }];
-    let answer = kafka.call(&DescribeTopicPartitionsRequest { topics: asked, ..Default::default() });
-    assert_eq!(code(answer.topics[0].error_code), ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(value(&describe(&mut kafka, TOPIC, "t"), "retention.ms").1, 5, "nothing was changed");
 }
 
 #[test]
-fn sizes_producers_and_elections_are_true_of_one_broker() {
-    let server = Server::start(&["--topic", "t:2"]);
+fn a_list_loses_what_is_taken_away() {
+    let server = Server::start(&["--topic", "t"]);
     let mut kafka = KafkaConnection::to(&server);
-    let stamp = ProducerStamp { producer_id: 5, producer_epoch: 2, base_sequence: 0 };
-    let sent = batch(&["one", "two"], stamp);
-    let bytes = sent.len() as i64;
-    assert_eq!(code(kafka.produce("t", -1, sent).error_code), ErrorCode::None);
+    assert_eq!(alter(&mut kafka, TOPIC, "t", &[("cleanup.policy", APPEND, Some("compact"))]), ErrorCode::None);
+    assert_eq!(alter(&mut kafka, TOPIC, "t", &[("cleanup.policy", SUBTRACT, Some("delete,x"))]), ErrorCode::None);
+    assert_eq!(value(&describe(&mut kafka, TOPIC, "t"), "cleanup.policy"), (Some("compact".to_owned()), 1));
+    for (name, operation) in [("retention.ms", SUBTRACT), ("retention.ms", APPEND)] {
+        assert_eq!(alter(&mut kafka, TOPIC, "t", &[(name, operation, Some("1"))]), ErrorCode::InvalidConfig);
+    }
+}
 
-    let dirs = kafka.call(&DescribeLogDirsRequest { topics: None });
-    let partitions = &dirs.results[0].topics[0].partitions;
-    assert_eq!(partitions.iter().map(|p| p.partition_size).collect::<Vec<_>>(), [bytes, 0]);
-
-    let asked = vec![ProducersOf { name: "t".to_owned(), partition_indexes: vec![0, 1, 2] }];
-    let known = kafka.call(&DescribeProducersRequest { topics: asked });
-    let partitions = &known.topics[0].partitions;
-    let producer = &partitions[0].active_producers[0];
-    assert_eq!((producer.producer_id, producer.producer_epoch, producer.last_sequence), (5, 2, 1));
-    assert!(partitions[1].active_producers.is_empty());
-    assert_eq!(code(partitions[2].error_code), ErrorCode::UnknownTopicOrPartition);
-
-    let asked = vec![TopicPartitions { topic: "t".to_owned(), partitions: vec![0, 9] }];
-    let elected = kafka.call(&ElectLeadersRequest { topic_partitions: Some(asked), ..Default::default() });
-    let results = &elected.replica_election_results[0].partition_result;
-    assert_eq!(code(results[0].error_code), ErrorCode::ElectionNotNeeded);
-    assert_eq!(code(results[1].error_code), ErrorCode::UnknownTopicOrPartition);
-
-    let moving = kafka.call(&ListPartitionReassignmentsRequest::default());
-    assert_eq!((code(moving.error_code), moving.topics.len()), (ErrorCode::None, 0));
-
-    let resources = kafka.call(&ListConfigResourcesRequest { resource_types: vec![TOPIC] });
-    let names: Vec<&str> = resources.config_resources.iter().map(|r| r.resource_name.as_str()).collect();
-    assert_eq!(names, ["t"]);
-
-    let cluster = kafka.call(&DescribeClusterRequest::default());
-    assert_eq!((cluster.controller_id, cluster.brokers.len()), (1, 1));
+#[test]
+fn a_group_has_settings_whether_it_exists_or_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start_in(dir.path(), &[]);
+    let mut kafka = KafkaConnection::to(&server);
+    let session = "consumer.session.timeout.ms";
+    assert_eq!(value(&describe(&mut kafka, GROUP, "g"), session), (Some("45000".to_owned()), 5));
+    assert_eq!(alter(&mut kafka, GROUP, "g", &[(session, SET, Some("50000"))]), ErrorCode::None);
+    for (name, setting, new, expected) in [
+        ("g", session, "1", ErrorCode::InvalidConfig),
+        ("g", session, "x", ErrorCode::InvalidConfig),
+        ("g", "session.timeout.ms", "50000", ErrorCode::InvalidConfig),
+        ("g", "consumer.heartbeat.interval.ms", "50000", ErrorCode::InvalidConfig),
+        ("", session, "50000", ErrorCode::InvalidRequest),
+    ] {
+        assert_eq!(alter(&mut kafka, GROUP, name, &[(setting, SET, Some(new))]), expected, "{setting}={new}");
+    }
+    server.kill();
+    let server = Server::start_in(dir.path(), &[]);
+    let mut kafka = KafkaConnection::to(&server);
+    assert_eq!(value(&describe(&mut kafka, GROUP, "g"), session), (Some("50000".to_owned()), 8));
+    let listed = kafka.call(&ListConfigResourcesRequest { resource_types: vec![GROUP] });
+    assert_eq!(listed.config_resources.iter().map(|r| r.resource_name.as_str()).collect::<Vec<_>>(), ["g"]);
+    assert_eq!(alter(&mut kafka, GROUP, "g", &[(session, DELETE, None)]), ErrorCode::None);
+    let listed = kafka.call(&ListConfigResourcesRequest { resource_types: vec![GROUP] });
+    assert!(listed.config_resources.is_empty(), "a group that sets nothing is not listed");
     assert_eq!(
-        (cluster.brokers[0].host.as_str(), cluster.brokers[0].port),
-        ("127.0.0.1", server.address.port().into())
+        code(kafka.call(&ListConfigResourcesRequest { resource_types: vec![77] }).error_code),
+        ErrorCode::UnsupportedVersion
     );
+}
+
+#[test]
+fn the_broker_logs_as_much_as_it_is_told_to() {
+    let server = Server::start(&[]);
+    let mut kafka = KafkaConnection::to(&server);
+    assert_eq!(value(&describe(&mut kafka, LOGGER, "1"), "root"), (Some("INFO".to_owned()), 6));
+    assert_eq!(alter(&mut kafka, LOGGER, "1", &[("root", SET, Some("DEBUG"))]), ErrorCode::None);
+    assert_eq!(value(&describe(&mut kafka, LOGGER, "1"), "root").0.as_deref(), Some("DEBUG"));
+    for (change, expected) in [
+        (("root", SET, Some("LOUD")), ErrorCode::InvalidConfig),
+        (("kafka", SET, Some("INFO")), ErrorCode::InvalidConfig),
+        (("root", DELETE, None), ErrorCode::InvalidRequest),
+    ] {
+        assert_eq!(alter(&mut kafka, LOGGER, "1", &[change]), expected, "{change:?}");
+    }
+    assert_eq!(alter(&mut kafka, METRICS, "m", &[("interval.ms", SET, Some("1"))]), ErrorCode::InvalidRequest);
+}
+
+#[test]
+fn a_broker_shows_the_address_it_tells_this_client() {
+    let server = Server::start(&[]);
+    let mut kafka = KafkaConnection::to(&server);
+    let expected = format!("PLAINTEXT://{}", server.address);
+    assert_eq!(value(&describe(&mut kafka, BROKER, "1"), "advertised.listeners").0, Some(expected));
+    let server = Server::start(&["--advertise", "example.org:1234"]);
+    let mut kafka = KafkaConnection::to(&server);
+    let advertised = value(&describe(&mut kafka, BROKER, "1"), "advertised.listeners");
+    assert_eq!(advertised, (Some("PLAINTEXT://example.org:1234".to_owned()), 4));
 }
