@@ -6,7 +6,7 @@ use super::{Answer, Context};
 use crate::base::{ErrorCode, PartitionId, TopicName, TopicPartition, Uuid};
 use crate::broker::caller::{Operation, Resource, authorize};
 use crate::broker::core::Core;
-use crate::broker::groups::{CommittedOffset, GroupKind, GroupOffsets};
+use crate::broker::groups::{GroupKind, GroupOffsets, OffsetValue};
 use crate::protocol::kafka::api::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
     OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
@@ -138,10 +138,10 @@ fn asked_topic(
     OffsetFetchResponseTopics { partitions: partitions.collect(), name, topic_id }
 }
 
-fn partition_answer(partition_index: i32, committed: Option<&CommittedOffset>) -> OffsetFetchResponsePartitions {
+fn partition_answer(partition_index: i32, committed: Option<&OffsetValue>) -> OffsetFetchResponsePartitions {
     let error_code = ErrorCode::None.code();
     match committed {
-        Some(CommittedOffset { value, .. }) => OffsetFetchResponsePartitions {
+        Some(value) => OffsetFetchResponsePartitions {
             partition_index,
             committed_offset: value.offset.0,
             committed_leader_epoch: value.leader_epoch,

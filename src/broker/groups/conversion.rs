@@ -121,7 +121,7 @@ impl Locked<'_> {
         }
         let encode = |change: &Change| ConsumerRecord::encode(self.name(), change);
         records.extend(changes.iter().map(encode));
-        let (partition, promise, _) = writes::append(self.core, self.name(), &records, self.now)?;
+        let (partition, promise) = writes::append(self.core, self.name(), &records, self.now)?;
         if becomes_one {
             self.state.kind = GroupKind::Consumer(ConsumerGroup::new(&self.group.name));
         }
@@ -167,7 +167,7 @@ impl Locked<'_> {
             }
             let records: Vec<Encoded> =
                 group.tombstones().iter().map(|change| ConsumerRecord::encode(self.name(), change)).collect();
-            let (partition, promise, _) = writes::append(self.core, self.name(), &records, self.now)?;
+            let (partition, promise) = writes::append(self.core, self.name(), &records, self.now)?;
             let pledge = self.begin(UnderWay { partition, promise, changes: Vec::new() });
             // Nobody waits for it: the record of the classic group's first generation comes after it.
             pledge.abandon(self.core);

@@ -171,10 +171,8 @@ impl Coordinator {
                 (OffsetKey::encode(group, partition), Some(value.encode()))
             };
             let records: Vec<Encoded> = commits.iter().map(encode).collect();
-            locked.write(&records, |_, base| {
-                let change = |(n, (partition, value))| Change::Offset(partition, Some(value), base.plus(n));
-                (0..).zip(commits).map(change).collect()
-            })
+            let change = |(partition, value)| Change::Offset(partition, Some(value));
+            locked.write(&records, |_| commits.into_iter().map(change).collect())
         });
         outcome.unwrap_or(Err(match committer.knows_missing_groups {
             true => ErrorCode::GroupIdNotFound,
@@ -183,11 +181,11 @@ impl Coordinator {
     }
 
     /// What a group has committed.
-    pub fn committed(&self, core: &Core, group: &str, now: Now) -> GroupOffsets {
-        self.with(core, group, false, now, |locked| locked.state.offsets.clone()).unwrap_or_default()
+    pub fn committed(&self, core: &Core, group: &str, now: Now) -> Arc<GroupOffsets> {
+        self.with(core, group, false, now, |locked| Arc::clone(&locked.state.offsets)).unwrap_or_default()
     }
 
-    /// Whether commits of a group are on their way.
+    /// The newest of a group's writes that are under way.
     pub fn last_write(&self, core: &Core, group: &str, now: Now) -> Option<Pledge> {
         self.with(core, group, false, now, |locked| locked.last_write()).flatten()
     }
@@ -327,9 +325,8 @@ impl Locked<'_> {
             GroupKind::Consumer(group) => consumer_changes = group.tombstones(),
         }
         records.extend(consumer_changes.iter().map(|change| ConsumerRecord::encode(self.name(), change)));
-        self.write(&records, |locked, base| {
-            let change = |(n, place)| Change::Offset(place, None, base.plus(n));
-            let mut changes: Vec<Change> = (0..).zip(places).map(change).collect();
+        self.write(&records, |locked| {
+            let mut changes: Vec<Change> = places.into_iter().map(|place| Change::Offset(place, None)).collect();
             if let GroupKind::Consumer(group) = &mut locked.state.kind {
                 changes.push(Change::Consumer(Made::new(group, consumer_changes)));
             }

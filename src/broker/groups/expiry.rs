@@ -45,7 +45,7 @@ impl Locked<'_> {
         let offsets = &self.state.offsets;
         let is_over = |place: &TopicPartition| {
             !group.is_subscribed_to(place.topic.as_str())
-                && offsets[place].value.is_expired(base, retention_ms, self.now.wall_ms)
+                && offsets[place].is_expired(base, retention_ms, self.now.wall_ms)
         };
         let expired: Vec<_> = offsets.keys().filter(|place| is_over(place)).cloned().collect();
         let whole = expired.len() == offsets.len() && group.is_idle() && self.is_recorded();

@@ -8,10 +8,10 @@ use parking_lot::{Mutex, MutexGuard};
 use super::classic::{ClassicGroup, Effects, Ticket};
 use super::kind::GroupKind;
 use super::mailbox::Mailbox;
-use super::offsets::{CommittedOffset, GroupOffsets};
+use super::offsets::GroupOffsets;
 use super::records::{Encoded, GroupMetadata};
 use super::writes::{self, Change, Pledge, UnderWay};
-use crate::base::{ErrorCode, Now, Offset};
+use crate::base::{ErrorCode, Now};
 use crate::broker::core::Core;
 use crate::broker::partition::Kept;
 
@@ -22,7 +22,8 @@ pub struct Group {
 
 pub(super) struct GroupState {
     pub kind: GroupKind,
-    pub offsets: GroupOffsets,
+    /// Shared with whoever reads it; changed by copy only while somebody does.
+    pub offsets: Arc<GroupOffsets>,
     /// In the order of the log, which is that in which they become safe.
     pub(super) writes: VecDeque<UnderWay>,
     waiting: BTreeMap<Ticket, Arc<Mailbox>>,
@@ -51,7 +52,7 @@ impl Group {
     pub(super) fn with(name: Arc<str>, kind: GroupKind, offsets: GroupOffsets, recorded: bool) -> Arc<Group> {
         let state = GroupState {
             kind,
-            offsets,
+            offsets: Arc::new(offsets),
             writes: VecDeque::new(),
             waiting: BTreeMap::new(),
             recorded,
@@ -150,7 +151,7 @@ impl Locked<'_> {
                 for write in writes {
                     let records = [(GroupMetadata::key(self.name()), Some(write.record.encode()))];
                     match writes::append(self.core, self.name(), &records, self.now) {
-                        Ok((partition, promise, _)) => {
+                        Ok((partition, promise)) => {
                             let changes = vec![Change::Classic(write.then)];
                             last = Some(self.begin(UnderWay { partition, promise, changes }));
                         }
@@ -170,14 +171,14 @@ impl Locked<'_> {
         last
     }
 
-    /// Appends records; the changes, made of the first one's offset, count once they are safe.
+    /// Appends records; the changes, made once they are appended, count once they are safe.
     pub fn write(
         &mut self,
         records: &[Encoded],
-        changes: impl FnOnce(&mut Self, Offset) -> Vec<Change>,
+        changes: impl FnOnce(&mut Self) -> Vec<Change>,
     ) -> Result<Pledge, ErrorCode> {
-        let (partition, promise, base) = writes::append(self.core, self.name(), records, self.now)?;
-        let changes = changes(self, base);
+        let (partition, promise) = writes::append(self.core, self.name(), records, self.now)?;
+        let changes = changes(self);
         let pledge = self.begin(UnderWay { partition, promise, changes });
         // Where nothing is flushed it is safe already.
         self.carry_on();
@@ -228,11 +229,11 @@ impl Locked<'_> {
                         made.keep(group);
                     }
                 }
-                Change::Offset(partition, Some(value), record_offset) => {
-                    self.state.offsets.insert(partition, CommittedOffset { value, record_offset });
+                Change::Offset(partition, Some(value)) => {
+                    Arc::make_mut(&mut self.state.offsets).insert(partition, value);
                 }
-                Change::Offset(partition, None, _) => {
-                    self.state.offsets.remove(&partition);
+                Change::Offset(partition, None) => {
+                    Arc::make_mut(&mut self.state.offsets).remove(&partition);
                 }
                 // Somebody may have come meanwhile.
                 Change::Deleted => self.state.recorded = !self.state.writes.is_empty(),

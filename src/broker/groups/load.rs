@@ -9,12 +9,12 @@ use super::classic::{ClassicGroup, Rules};
 use super::consumer::ConsumerGroup;
 use super::group::Group;
 use super::kind::GroupKind;
-use super::offsets::{CommittedOffset, GroupOffsets};
+use super::offsets::GroupOffsets;
 use super::records::consumer::{Change, ConsumerRecord};
 use super::records::{GroupMetadata, GroupRecord};
 use super::writes::OFFSETS_TOPIC;
+use crate::base::Now;
 use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
-use crate::base::{Now, Offset};
 use crate::broker::core::Core;
 use crate::broker::partition::Partition;
 use crate::log::ReadError;
@@ -107,7 +107,7 @@ fn take_in(groups: &mut Groups, batch: &BatchView<'_>) -> Result<(), Box<dyn std
         let offset = batch.header.base_offset.plus(i64::from(record.offset_delta));
         let key = record.key.ok_or("a record has no key")?;
         match GroupRecord::decode(key, record.value) {
-            Ok(record) => apply(groups, record, offset),
+            Ok(record) => apply(groups, record),
             // The others in the batch may be good.
             Err(error) => ::log::error!("a group's record at offset {offset} can't be read: {error}"),
         }
@@ -115,11 +115,11 @@ fn take_in(groups: &mut Groups, batch: &BatchView<'_>) -> Result<(), Box<dyn std
     Ok(())
 }
 
-fn apply(groups: &mut Groups, record: GroupRecord, record_offset: Offset) {
+fn apply(groups: &mut Groups, record: GroupRecord) {
     match record {
         GroupRecord::Offset(key, Some(value)) => {
             let offsets = &mut groups.entry(key.group).or_default().offsets;
-            offsets.insert(key.partition, CommittedOffset { value, record_offset });
+            offsets.insert(key.partition, value);
         }
         GroupRecord::Offset(key, None) => {
             if let Some(found) = groups.get_mut(&key.group) {

@@ -29,6 +29,8 @@ mod load;
 mod mailbox;
 mod offsets;
 mod records;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod topologies;
 mod writes;
@@ -38,6 +40,6 @@ pub use consumer::{Heartbeat, Refusal};
 pub use coordinator::{Committer, Coordinator};
 pub use kind::GroupKind;
 pub use mailbox::Mailbox;
-pub use offsets::{CommittedOffset, GroupOffsets};
+pub use offsets::GroupOffsets;
 pub use records::OffsetValue;
 pub use writes::Pledge;

@@ -4,17 +4,10 @@ use std::collections::BTreeMap;
 
 use super::classic::ExpiryBase;
 use super::records::OffsetValue;
-use crate::base::{Offset, PartitionId, TopicPartition};
-
-/// A commit, and where its record lies: of two commits the one further on in the log counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommittedOffset {
-    pub value: OffsetValue,
-    pub record_offset: Offset,
-}
+use crate::base::{PartitionId, TopicPartition};
 
 /// What one group committed.
-pub type GroupOffsets = BTreeMap<TopicPartition, CommittedOffset>;
+pub type GroupOffsets = BTreeMap<TopicPartition, OffsetValue>;
 
 impl OffsetValue {
     /// Whether the time is over for which it is kept (KIP-211). One that came with a time of its own goes by that.
@@ -40,6 +33,7 @@ pub fn partition_for_group(group: &str, partitions: i32) -> PartitionId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Offset;
 
     #[test]
     fn groups_land_where_kafka_puts_them() {

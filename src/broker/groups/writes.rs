@@ -7,7 +7,7 @@ use super::conversion::Made;
 use super::group::Group;
 use super::offsets::partition_for_group;
 use super::records::{Encoded, OffsetValue};
-use crate::base::{ErrorCode, Now, Offset, TopicName, TopicPartition};
+use crate::base::{ErrorCode, Now, TopicName, TopicPartition};
 use crate::broker::core::Core;
 use crate::broker::partition::{Kept, Partition, Promise};
 use crate::broker::topics::{NewTopic, Topic, TopicError};
@@ -20,8 +20,8 @@ pub(super) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// What becomes true of a group when a write is safe.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// A commit, and where its record lies; without a value it is forgotten.
-    Offset(TopicPartition, Option<OffsetValue>, Offset),
+    /// A commit; without a value it is forgotten.
+    Offset(TopicPartition, Option<OffsetValue>),
     /// The state machine is told.
     Classic(Then),
     /// It is true already; here is how to take it back.
@@ -77,13 +77,13 @@ impl Pledge {
     }
 }
 
-/// Appends records of one group, as one batch. `changes` are told where the first record lies.
+/// Appends records of one group, as one batch.
 pub(super) fn append(
     core: &Core,
     group: &str,
     records: &[Encoded],
     now: Now,
-) -> Result<(Arc<Partition>, Promise, Offset), ErrorCode> {
+) -> Result<(Arc<Partition>, Promise), ErrorCode> {
     let topic = offsets_topic(core).map_err(|error| {
         ::log::error!("the topic {OFFSETS_TOPIC} can't be made: {error}");
         ErrorCode::CoordinatorNotAvailable
@@ -100,7 +100,7 @@ pub(super) fn append(
         ::log::error!("{}: records of group {group:?} can't be kept: {error}", partition.name());
         for_members(error.error_code())
     })?;
-    Ok((Arc::clone(partition), partition.promise(&appended), appended.base_offset))
+    Ok((Arc::clone(partition), partition.promise(&appended)))
 }
 
 /// What members are told of a failed append, so that they do the right thing: try again (Kafka's

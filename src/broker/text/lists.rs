@@ -47,13 +47,13 @@ pub fn committed(
         return Err(unknown(core, name));
     }
     let mut count = 0;
-    for (TopicPartition { topic, partition }, committed) in core.groups().committed(core, group, core.now()) {
-        if only.is_some_and(|only| *only != topic) {
+    for (TopicPartition { topic, partition }, committed) in &*core.groups().committed(core, group, core.now()) {
+        if only.is_some_and(|only| only != topic) {
             continue;
         }
         let found = core.topic(topic.as_str());
         let high = found.as_ref().and_then(|topic| topic.partition(partition.0)).map(|p| p.high_watermark());
-        reply::committed(out, &topic, partition, committed.value.offset, high);
+        reply::committed(out, topic, *partition, committed.offset, high);
         count += 1;
     }
     reply::counted(out, count);

@@ -70,7 +70,7 @@ impl ClassicGroup {
             effects.refuse_join(join.ticket, &join.member_id, ErrorCode::InconsistentGroupProtocol);
         } else if join.member_id.is_empty() {
             self.join_unknown(&join, rules, now, &mut effects);
-        } else if self.pending.contains_key(join.member_id.as_str()) {
+        } else if join.instance_id.is_none() && self.pending.contains_key(join.member_id.as_str()) {
             self.add_member(MemberId::from(join.member_id.as_str()), &join, rules, now, &mut effects);
         } else {
             self.join_known(&join, now, &mut effects);

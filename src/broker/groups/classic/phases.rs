@@ -7,6 +7,9 @@ use super::sync::Then;
 use super::{Effects, Rules, Write};
 use crate::base::{ErrorCode, Now};
 
+/// Whoever says that it needs no time to join gets this: a group that waits for nothing would be looked at all the time.
+const REBALANCE_MS_MIN: i64 = 100;
+
 /// When members are waited for no longer.
 #[derive(Debug)]
 pub(super) struct JoinTimer {
@@ -138,7 +141,7 @@ impl ClassicGroup {
     }
 
     fn wait_for_joins(&mut self, now: Now) {
-        let at = now.mono_ms.saturating_add(self.rebalance_timeout_ms());
+        let at = now.mono_ms.saturating_add(self.rebalance_timeout_ms().max(REBALANCE_MS_MIN));
         self.join_timer = Some(JoinTimer { at, first: None });
     }
 
