@@ -6,6 +6,7 @@ mod common;
 use common::{KafkaConnection, Server};
 use rafka::base::ErrorCode;
 use rafka::protocol::kafka::api::consumer_group_heartbeat::TopicPartitions;
+use rafka::protocol::kafka::api::incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
 use rafka::protocol::kafka::api::join_group::JoinGroupRequestProtocol;
 use rafka::protocol::kafka::api::offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use rafka::protocol::kafka::api::offset_fetch::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
@@ -238,4 +239,22 @@ fn what_is_refused_says_why_and_the_protocol_can_be_switched_off() {
     let broker = Server::start_in(dir.path(), &classic_only);
     let refused = Member::new(&broker, "a").beat();
     assert_eq!(ErrorCode::from_code(refused.error_code), ErrorCode::UnsupportedVersion);
+}
+
+#[test]
+fn a_group_has_settings_of_its_own() {
+    const GROUP: i8 = 32;
+    let dir = tempfile::tempdir().expect("a directory");
+    let broker = server(&dir);
+    let mut member = Member::new(&broker, "a");
+    assert_eq!(member.beat().heartbeat_interval_ms, 5000);
+    let interval = AlterableConfig {
+        name: "consumer.heartbeat.interval.ms".to_owned(),
+        config_operation: 0,
+        value: Some("7000".to_owned()),
+    };
+    let group = AlterConfigsResource { resource_type: GROUP, resource_name: "g".to_owned(), configs: vec![interval] };
+    let request = IncrementalAlterConfigsRequest { resources: vec![group], ..Default::default() };
+    assert_eq!(member.kafka.call(&request).responses[0].error_code, 0);
+    assert_eq!(member.beat().heartbeat_interval_ms, 7000);
 }

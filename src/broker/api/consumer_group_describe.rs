@@ -36,8 +36,9 @@ pub fn handle(context: Context<'_>, request: ConsumerGroupDescribeRequest) -> Co
 fn describe(context: Context<'_>, group_id: &str) -> Result<DescribedGroup, String> {
     let core = context.core;
     let topology = core.groups().topology(core);
+    let config = core.consumer_group_config(group_id);
     let described = core.groups().look(core, group_id, context.now, |kind| match kind {
-        GroupKind::Consumer(group) => Ok(group.describe(&topology, &core.config().consumer_groups)),
+        GroupKind::Consumer(group) => Ok(group.describe(&topology, &config)),
         GroupKind::Classic(_) => Err(format!("Group {group_id} is not a consumer group.")),
     });
     described.unwrap_or_else(|| Err(format!("Group {group_id} not found.")))

@@ -61,11 +61,11 @@ impl Coordinator {
         from: &Heartbeat<'_>,
         now: Now,
     ) -> Result<(ConsumerGroupHeartbeatResponse, Option<Pledge>), Refusal> {
-        let config = core.config();
-        from.check(&config.consumer_groups)?;
-        let topology = self.topology(core);
-        let around = Surroundings { topology: &topology, config: &config.consumer_groups, now };
         let name = &from.request.group_id;
+        let config = core.consumer_group_config(name);
+        from.check(&config)?;
+        let topology = self.topology(core);
+        let around = Surroundings { topology: &topology, config: &config, now };
         self.with(core, name, from.joins(), now, |locked| locked.consumer_heartbeat(from, &around)).unwrap_or_else(
             || Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Consumer group {name} not found."))),
         )
@@ -179,7 +179,7 @@ impl Locked<'_> {
 
     /// A write failed: what it made, and what was made on top of it, is taken back, newest first.
     pub(super) fn take_back(&mut self) {
-        let config = self.core.config();
+        let config = self.core.consumer_group_config(self.name());
         let state = &mut *self.state;
         let GroupKind::Consumer(group) = &mut state.kind else { return };
         let changes = state.writes.iter_mut().rev().flat_map(|write| write.changes.iter_mut().rev());
@@ -191,7 +191,7 @@ impl Locked<'_> {
             }
         }
         if any {
-            group.recovered(&config.consumer_groups, self.now);
+            group.recovered(&config, self.now);
         }
     }
 

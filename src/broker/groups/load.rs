@@ -49,7 +49,7 @@ impl Core {
     fn load_group(&self, name: Arc<str>, found: Found, now: Now) {
         let kind = match (found.consumer, found.classic) {
             (Some(mut group), _) => {
-                group.recovered(&self.config().consumer_groups, now);
+                group.recovered(&self.consumer_group_config(&name), now);
                 GroupKind::Consumer(Box::new(group))
             }
             (None, Some(record)) => GroupKind::Classic(Box::new(ClassicGroup::restore(Arc::clone(&name), record))),
