@@ -118,15 +118,14 @@ fn any_members() -> impl Strategy<Value = Vec<Subscriber>> {
         0i32..3,
     );
     proptest::collection::vec(one, 1..6).prop_map(|members| {
-        type Drawn = (BTreeSet<usize>, BTreeSet<(usize, i32)>, i32);
-        let read = |(i, (topics, owned, generation)): (usize, Drawn)| Subscriber {
+        let one = |i: usize, topics: BTreeSet<usize>, owned: BTreeSet<(usize, i32)>, generation: i32| Subscriber {
             id: format!("m{i}"),
             instance: None,
             topics: topics.into_iter().map(|t| topic(TOPICS[t])).collect(),
             owned: owned.into_iter().map(|(t, partition)| place(TOPICS[t], partition)).collect(),
             generation,
         };
-        members.into_iter().enumerate().map(read).collect()
+        members.into_iter().enumerate().map(|(i, (topics, owned, at))| one(i, topics, owned, at)).collect()
     })
 }
 
