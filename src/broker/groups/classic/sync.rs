@@ -98,7 +98,7 @@ impl ClassicGroup {
                 }
             }
             Then::Replace(replacement) => match outcome {
-                Ok(()) => self.confirm_replacement(&replacement, &mut effects),
+                Ok(()) => self.confirm_replacement(&replacement, now, &mut effects),
                 Err(code) => self.take_back_replacement(*replacement, code, now, &mut effects),
             },
         }
@@ -177,12 +177,14 @@ impl ClassicGroup {
         self.state == State::Stable && self.members.get(replacement.new.as_str()).is_some_and(waits)
     }
 
-    fn confirm_replacement(&mut self, replacement: &Replacement, effects: &mut Effects) {
+    fn confirm_replacement(&mut self, replacement: &Replacement, now: Now, effects: &mut Effects) {
         if !self.still_waits(replacement) {
             return;
         }
         let id = replacement.new.as_str();
         self.members.update(id, |member| member.joining = None);
+        // While it waited for the record its session may have been let run out.
+        self.renew_session(id, now);
         let leads = self.members.is_leader(id);
         let mut response = self.generation_for(id, leads && replacement.may_skip_assignment);
         if replacement.may_skip_assignment {
