@@ -1,364 +1,275 @@
 #!/usr/bin/env python3
-"""Groups of other people's clients on rafka-server, by the classic protocol and by that of KIP-848: members that come, leave,
-die, hang and come back, and a broker that stops, or is killed, in the midst of it.
+"""Consumer groups of rafka-consume, alone and with kcat and Java in the same group, against rafka-server and Apache Kafka."""
 
-Each client goes through the same story, all of them at once. What must be so: everything produced is read by the group, and at
-rest every partition has exactly one owner."""
-
-import contextlib
-import itertools
+import collections
 import json
-import pathlib
-import re
 import signal
-import subprocess
 import sys
-import threading
 import time
-import traceback
 
 from support import kafka
-from support.brokers import RafkaServer
-from support.checks import Failure, Skip, Suite, check, equal, eventually, indented
-from support.commands import environment, need, quote, sh
-from support.python import python
+from support.both import arguments, both, world
+from support.checks import Suite, check, contains, equal, eventually
+from support.commands import Running, need
 
-HERE = pathlib.Path(__file__).resolve().parent / "clients"
-PARTITIONS = 6
-ALL = set(range(PARTITIONS))
-# Two sessions of six seconds, some rounds of rebalancing, and a machine that does other things meanwhile.
-PATIENCE = 60
+suite = Suite("groups", __doc__, world)
+suite.arguments = arguments
 
-FLAGS = [
-    "-X", "group.min.session.timeout.ms=1000",
-    "-X", "group.consumer.min.session.timeout.ms=1000",
-    "-X", "group.consumer.session.timeout.ms=6000",
-    "-X", "group.consumer.min.heartbeat.interval.ms=100",
-    "-X", "group.consumer.heartbeat.interval.ms=500",
-]  # fmt: skip
+# A member that leaves is missed at the next heartbeat of the others (250 ms), and a busy machine is slow.
+TAKEOVER_SECONDS = 2.0
+
+
+class Source:
+    """Numbered records, dealt to all partitions of a topic, while it is open."""
+
+    def __init__(self, t, topic):
+        self.process = Running(f"rafka-produce --partitioner round-robin {topic}", t.address)
+        self.count = 0
+
+    def send(self, count=1):
+        for _ in range(count):
+            self.process.write(f"{self.count}\n".encode())
+            self.count += 1
+
+    def close(self):
+        self.process.close_input()
+        self.process.rest()
 
 
 class Member:
-    """A client in a process of its own: what it owns, and what it has read so far."""
+    """Someone who prints `PARTITION VALUE` lines, and when."""
 
-    def __init__(self, w, make, topic, extra=()):
-        self.make = make
-        self.owns = set()
-        self.read = []
-        self.rest = []
-        self.process = subprocess.Popen(
-            ["bash", "-c", f"exec {make.command(topic, extra)}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(w.address),
-        )
-        self.threads = [threading.Thread(target=self._follow, args=(stream,), daemon=True) for stream in (self.process.stdout, self.process.stderr)]
-        for thread in self.threads:
-            thread.start()
-        w.members.append(self)
+    def __init__(self, t, command):
+        self.process = Running(command, t.address)
+        self.lines = []
 
-    def _follow(self, stream):
-        for line in stream:
-            line = line.decode("utf-8", "backslashreplace").rstrip("\n")
-            if not self.make.understand(self, line):
-                self.rest.append(line)
+    def look(self):
+        """What it has printed so far: time, partition, value."""
+        while not self.process.arrived.empty():
+            item = self.process.arrived.get()
+            if item is None:
+                self.process.arrived.put(None)
+                break
+            partition, value = item[1].decode().split()
+            self.lines.append((item[0], partition.removeprefix("Partition:"), value))  # as Java's console consumer prints it
+        return self.lines
 
-    def send(self, sig):
-        self.process.send_signal(sig)
+    def partitions(self, since=0.0):
+        return {partition for at, partition, _ in self.look() if at >= since}
 
-    def die(self):
-        self.process.kill()
-        self._gone()
+    def finish(self):
+        """Waits until it ends by itself."""
+        code = self.process.process.wait(60)
+        self.process.threads[0].join()
+        self.look()
+        return code
 
-    def leave(self):
-        self.send(signal.SIGTERM)
-        self._gone()
-
-    def _gone(self):
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            raise Failure(f"{self.make.name}: a member did not end within 30 s of SIGTERM:\n{self.story()}") from None
-        for thread in self.threads:
-            thread.join(5)
-        self.owns = set()
-
-    def story(self):
-        return indented("\n".join(self.rest[-30:]) or "(it said nothing)")
+    def end(self, sig=signal.SIGINT):
+        code = self.process.end(sig)
+        self.look()
+        return code
 
 
-class Script:
-    """One of clients/group_*.py."""
-
-    def __init__(self, name, script, *settings):
-        self.name, self.script, self.settings = name, script, settings
-
-    def command(self, topic, extra):
-        return f"{python()} {quote(HERE / self.script)} $B {quote(topic, topic, *self.settings, *extra)}"
-
-    def understand(self, member, line):
-        word, _, rest = line.partition(" ")
-        if word == "owns":
-            member.owns = set(map(int, rest.split()))
-        elif word == "read":
-            member.read.append(rest)
-        return word in ("owns", "read")
+def member(t, group, topic, flags="-f"):
+    return Member(t, f"rafka-consume -g {group} {flags} --format '%p %v\\n' {topic}")
 
 
-class Kcat:
-    name = "kcat"
-    ASSIGNED = re.compile(r"^% Group .* rebalanced .*: (assigned|revoked): (.*)$")
-
-    def command(self, topic, extra):
-        settings = "-X session.timeout.ms=6000 -X heartbeat.interval.ms=1000 -X auto.offset.reset=earliest -X auto.commit.interval.ms=200"
-        return f"kcat -b $B -u -E {settings} -X reconnect.backoff.max.ms=500 -f 'read %s\\n' -G {quote(topic, topic)}"
-
-    def understand(self, member, line):
-        found = self.ASSIGNED.match(line)
-        if found:
-            member.owns = set(map(int, re.findall(r"\[(\d+)\]", found.group(2)))) if found.group(1) == "assigned" else set()
-        elif line.startswith("read "):
-            member.read.append(line[5:])
-        return found or line.startswith("read ")
+def each_once(source, members):
+    seen = collections.Counter(int(value) for m in members for _, _, value in m.look())
+    twice = [value for value, count in seen.items() if count > 1]
+    missing = [value for value in range(source.count) if value not in seen]
+    check(not twice, f"{len(twice)} records came twice, such as {sorted(twice)[:5]}")
+    check(not missing, f"{len(missing)} of {source.count} records are missing, such as {missing[:5]}")
 
 
-class Java:
-    """Kafka's VerifiableConsumer, which prints what happens to it as JSON."""
+def sending(source, probe, what, timeout=30):
+    """Sends a record and looks, until it is so."""
+    def once():
+        source.send(6)
+        return probe()
 
-    def __init__(self, protocol):
-        self.name = f"Java, {protocol}"
-        self.flags = ["--group-protocol", protocol, *(["--session-timeout", "6000"] if protocol == "classic" else [])]
-
-    def command(self, topic, extra):
-        return kafka.java("org.apache.kafka.tools.VerifiableConsumer", "--topic", topic, "--group-id", topic, "--reset-policy", "earliest", "--verbose", "--enable-autocommit", *self.flags) + " --bootstrap-server $B"
-
-    def understand(self, member, line):
-        try:
-            event = json.loads(line)
-        except ValueError:
-            return False
-        places = {place["partition"] for place in event.get("partitions", []) if isinstance(place, dict)}
-        if event.get("name") == "partitions_assigned":
-            member.owns = member.owns | places
-        elif event.get("name") == "partitions_revoked":
-            member.owns = member.owns - places
-        elif event.get("name") == "record_data":
-            member.read.append(event["value"])
-        return True
+    return eventually(once, what, timeout, pause=0.02)
 
 
-CLASSIC = ["session.timeout.ms=6000", "heartbeat.interval.ms=1000"]
-CONSUMER = Script("librdkafka, consumer", "group_confluent.py", "group.protocol=consumer")
-RANGE = Script("librdkafka, range", "group_confluent.py", "partition.assignment.strategy=range", *CLASSIC)
-COOPERATIVE = Script("librdkafka, cooperative", "group_confluent.py", "partition.assignment.strategy=cooperative-sticky", *CLASSIC)
-SMALL = [CONSUMER, RANGE, COOPERATIVE, Script("kafka-python", "group_kafka_python.py"), Kcat()]
-LARGE = [Java("consumer"), Java("classic")]
+def described(t, group):
+    done = t.sh(f"rafka-admin describe-group {group} --output json", code=None)
+    return json.loads(done.text)["groups"][0] if done.code == 0 else {"state": "", "members": [], "partitions": []}
 
 
-class World:
-    def __init__(self, broker):
-        self.broker = broker
-        self.members = []
-        self.topics = itertools.count()
-
-    @property
-    def address(self):
-        return self.broker.address
+def shared_by(t, group, count):
+    group = described(t, group)
+    return group["state"] == "Stable" and len(group["members"]) == count and all(m["partitions"] for m in group["members"]) and group
 
 
-class Group:
-    """A topic, what was produced to it, and the members that read it, of one make."""
-
-    def __init__(self, w, make):
-        self.w, self.make = w, make
-        self.topic = f"Group{next(w.topics)}"
-        self.members = []
-        self.values = []
-        sh(f"rafka-admin create-topic {self.topic} -p {PARTITIONS}", w.address)
-
-    def produce(self):
-        """Some records for each partition."""
-        for partition in ALL:
-            new = [f"{self.topic}-{len(self.values) + i}" for i in range(20)]
-            sh(f"rafka-produce -p {partition} {self.topic}", self.w.address, stdin="".join(f"{value}\n" for value in new))
-            self.values += new
-
-    def member(self, *extra):
-        self.members.append(Member(self.w, self.make, self.topic, extra))
-        return self.members[-1]
-
-    def shared_by(self, *members):
-        """Waits until these have all partitions between them, and each its share."""
-
-        def at_rest():
-            owned = [member.owns for member in members]
-            return set().union(*owned) == ALL and sum(map(len, owned)) == PARTITIONS and all(len(part) == PARTITIONS // len(members) for part in owned)
-
-        try:
-            eventually(at_rest, "shared", PATIENCE)
-        except Failure:
-            stories = "\n".join(f"{sorted(member.owns)}, exit {member.process.poll()}:\n{member.story()}" for member in members)
-            raise Failure(f"{self.make.name}: the partitions were not shared by {len(members)} within {PATIENCE} s; they own\n{stories}") from None
-
-    def has_read_everything(self):
-        missing = lambda: set(self.values).difference(*(member.read for member in self.members))
-        try:
-            eventually(lambda: not missing(), "read", PATIENCE)
-        except Failure:
-            raise Failure(f"{self.make.name}: {len(missing())} of {len(self.values)} records were read by nobody, {sorted(missing())[:5]} among them") from None
-        strange = set().union(*(member.read for member in self.members)).difference(self.values)
-        equal(strange, set(), f"{self.make.name}: what was read and never produced")
+def caught_up(t, group):
+    t.sh(f"rafka-admin wait --group {group} --lag 0 --timeout 30s")
 
 
-@contextlib.contextmanager
-def world(flags):
-    if flags.broker:
-        raise Skip("this suite needs a broker of its own, which it stops, kills and starts again")
+@both(suite, "members share, and hand over on Ctrl-C at once, without a record lost or twice")
+def _(t):
+    topic, group = t.topic("Shared", 6), t.name("g")
+    source = Source(t, topic)
+    one = member(t, group, topic)
+    sending(source, lambda: len(one.partitions()) == 6, "one member reads everything")
+    two = member(t, group, topic)
+    sending(source, lambda: len(two.partitions()) == 3, "the second has half")
+    three = member(t, group, topic)
+    sending(source, lambda: len(three.partitions()) == 2, "the third has its third")
+    now = time.monotonic()
+    sending(source, lambda: all(len(m.partitions(now)) == 2 for m in (one, two, three)), "two partitions each")
+    orphans = two.partitions(now)
+    left = time.monotonic()
+    equal(two.end(), 130, "exit code after Ctrl-C")
+    sending(source, lambda: orphans <= one.partitions(left) | three.partitions(left), "the others read what it had")
+    took = max(min(at for m in (one, three) for at, p, _ in m.lines if at >= left and p == orphan) for orphan in orphans) - left
+    check(took < TAKEOVER_SECONDS, f"the others took over after {took:.2f} s")
+    equal(three.end(signal.SIGTERM), 130, "exit code after SIGTERM")
+    now = time.monotonic()
+    sending(source, lambda: len(one.partitions(now)) == 6, "the last one reads everything")
+    source.close()
+    caught_up(t, group)
+    one.end()
+    each_once(source, [one, two, three])
+
+
+@both(suite, "a member that is killed is taken over after its session, from its last commit")
+def _(t):
+    topic, group = t.topic("Killed", 4), t.name("g")
+    flags = "-f -X session.timeout.ms=6000"
+    source = Source(t, topic)
+    one = member(t, group, topic, flags)
+    sending(source, lambda: len(one.partitions()) == 4, "one member reads everything")
+    two = member(t, group, topic, flags)
+    sending(source, lambda: len(two.partitions()) == 2, "the second has half")
+    two.end(signal.SIGKILL)
+    now = time.monotonic()
+    sending(source, lambda: len(one.partitions(now)) == 4, "the first reads all of it again")
+    check(time.monotonic() - now > 3, "it was taken over before its session can have ended")
+    source.close()
+    caught_up(t, group)
+    one.end()
+    seen = {int(value) for m in (one, two) for _, _, value in m.look()}
+    equal(len(seen), source.count, "the records seen")
+
+
+@both(suite, "without -f, members divide what is there and end by themselves")
+def _(t):
+    topic, group = t.topic("Divided", 4), t.name("g")
+    source = Source(t, topic)
+    source.send(20_000)
+    source.close()
+    members = [member(t, group, topic, "") for _ in range(3)]
+    for m in members:
+        equal(m.finish(), 0, "exit code at the end")
+    each_once(source, members)
+    equal(t.sh(f"rafka-consume -g {group} {topic}").lines, [], "what is left for the group")
+
+
+@both(suite, "-c and | head commit what was printed, a lone run does not wait")
+def _(t):
+    topic, group = t.topic("Counted"), t.name("g")
+    t.sh(f"rafka-produce {topic}", stdin="".join(f"{i}\n" for i in range(10_000)))
+    t.sh(f"rafka-consume -g {group} -c 1 {topic}")  # Kafka makes its offsets topic now
+    began = time.monotonic()
+    equal(t.sh(f"rafka-consume -g {group} -c 99 {topic}").lines, [str(i) for i in range(1, 100)], "the next 99")
+    took = time.monotonic() - began
+    check(took < 2, f"a run that has nobody to wait for took {took:.1f} s")
+    equal(t.sh(f"rafka-consume -g {group} {topic} | head -1").lines, ["100"], "the first of the rest")
+    rest = t.sh(f"rafka-consume -g {group} {topic}").lines
+    check(rest == [] or rest == [str(i) for i in range(int(rest[0]), 10_000)], "what is left is not the end of the topic")
+    equal(t.sh(f"rafka-consume -g {group} {topic}").lines, [], "what is left in the end")
+
+
+@both(suite, "a pipe that stays full for longer than the session ends no membership")
+def _(t):
+    topic, group = t.topic("Blocked"), t.name("g")
+    t.sh(f"rafka-produce {topic}", stdin=b"".join(b"%d\n" % i for i in range(400_000)))
+    t.sh(f"(rafka-consume -g {group} -X session.timeout.ms=6000 {topic}; echo $? >&2) | (head -c 100 >first; sleep 8; cat >rest)", timeout=90)
+    equal(t.sh("cat first rest | wc -l").text.strip(), "400000", "lines that came through the pipe")
+    equal(t.sh("cat first rest | sort -n | uniq -d").text, "", "lines that came twice")
+
+
+@both(suite, "partitions that are added while members follow are read from their first record")
+def _(t):
+    topic, group = t.topic("Grown"), t.name("g")
+    one = member(t, group, topic, "-f -o latest -X metadata.max.age.ms=200")
+    eventually(lambda: shared_by(t, group, 1), "it is a member")
+    t.sh(f"rafka-admin add-partitions {topic} --to 3")
+    t.sh(f"rafka-produce -p 2 {topic}", stdin="7\n")
+    eventually(lambda: "2" in one.partitions(), "the new partition is read")
+    one.end()
+
+
+def mixed(t, others):
+    """rafka-consume with others in one group: all share, nothing is lost or twice, and what leaves is taken over."""
+    topic, group = t.topic("Mixed", 6), t.name("g")
+    source = Source(t, topic)
+    ours = [member(t, group, topic), member(t, group, topic)]
+    sending(source, lambda: all(len(m.partitions()) >= 3 for m in ours), "two of ours share")
+    theirs = [Member(t, command.format(group=group, topic=topic)) for command in others]
+    count = 2 + len(theirs)
+    eventually(lambda: shared_by(t, group, count), f"{count} members share", 60, pause=0.3)
+    now = time.monotonic()
+    sending(source, lambda: all(m.partitions(now) for m in ours + theirs), "everybody reads", 60)
+    caught_up(t, group)
+    for m in theirs:
+        m.end(signal.SIGTERM)
+    eventually(lambda: shared_by(t, group, 2), "ours are left", 60, pause=0.3)
+    now = time.monotonic()
+    sending(source, lambda: len(ours[0].partitions(now) | ours[1].partitions(now)) == 6, "ours read everything again", 60)
+    source.close()
+    caught_up(t, group)
+    for m in ours:
+        equal(m.end(), 130, "exit code after Ctrl-C")
+    each_once(source, ours + theirs)
+
+
+KCAT = "kcat -q -b $B -u -f '%p %s\\n' -X auto.offset.reset=earliest"
+JAVA_FLAGS = ["--formatter-property", "print.partition=true", "--command-property", "auto.offset.reset=earliest"]
+
+
+@both(suite, "a group with kcat in it, which shares by range")
+def _(t):
     need("kcat")
-    python(), kafka.jars()
-    with RafkaServer(*FLAGS) as broker:
-        w = World(broker)
-        try:
-            yield w
-            broker.check_alive()
-            broker.stop()
-        finally:
-            end_members(w)
+    mixed(t, [KCAT + " -G {group} {topic}"])
 
 
-def end_members(w):
-    for member in w.members:
-        if member.process.poll() is None:
-            member.process.kill()
-    w.members.clear()
+@both(suite, "a group with kcat in it, which shares cooperatively")
+def _(t):
+    need("kcat")
+    mixed(t, [KCAT + " -X partition.assignment.strategy=cooperative-sticky -G {group} {topic}"])
 
 
-suite = Suite("groups", __doc__, world)
+@both(suite, "a group with kcat and Java's console consumer in it")
+def _(t):
+    need("kcat")
+    kafka.jars()
+    java = kafka.java("org.apache.kafka.tools.consumer.ConsoleConsumer", *JAVA_FLAGS)
+    mixed(t, [KCAT + " -G {group} {topic}", java + " --bootstrap-server $B --group {group} --topic {topic}"])
 
 
-def with_each(w, makes, story):
-    """Runs a story for each make, all at once; gives what went wrong in any of them."""
-    failures = []
-
-    def run(make):
-        try:
-            story(Group(w, make))
-        except Failure as failure:
-            failures.append(str(failure))
-        except Exception:
-            failures.append(f"{make.name}: {traceback.format_exc()}")
-
-    threads = [threading.Thread(target=run, args=(make,)) for make in makes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    end_members(w)
-    check(not failures, "\n".join(failures))
+@both(suite, "a group with Java's cooperative consumer in it")
+def _(t):
+    kafka.jars()
+    flags = [*JAVA_FLAGS, "--command-property", "partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor"]
+    java = kafka.java("org.apache.kafka.tools.consumer.ConsoleConsumer", *flags)
+    mixed(t, [java + " --bootstrap-server $B --group {group} --topic {topic}"])
 
 
-def comings_and_goings(group):
-    group.produce()
-    first = group.member()
-    group.shared_by(first)
-    second = group.member()
-    group.shared_by(first, second)
-    group.produce()
-    second.die()
-    group.produce()
-    group.shared_by(first)
-    third = group.member()
-    group.shared_by(first, third)
-    group.produce()
-    # In the midst of its work: a Java consumer that hangs while it asks where to begin ends with an error.
-    eventually(lambda: third.read, f"{group.make.name}: the third member reads", PATIENCE)
-    third.send(signal.SIGSTOP)
-    group.shared_by(first)
-    group.produce()
-    third.send(signal.SIGCONT)
-    group.shared_by(first, third)
-    first.leave()
-    group.shared_by(third)
-    group.produce()
-    group.has_read_everything()
-
-
-@suite.case("a member comes, one dies, one hangs and wakes, one leaves: kcat, kafka-python, librdkafka")
-def _(w):
-    with_each(w, SMALL, comings_and_goings)
-
-
-@suite.case("a member comes, one dies, one hangs and wakes, one leaves: Java")
-def _(w):
-    with_each(w, LARGE, comings_and_goings)
-
-
-def restarts(w, makes):
-    """The groups cannot choose when the broker goes; so they all go through it together."""
-    groups = [Group(w, make) for make in makes]
-    for group in groups:
-        group.produce()
-        group.member(), group.member()
-    for group in groups:
-        group.shared_by(*group.members)
-    # A third member begins a rebalance, and the broker is killed in it.
-    for group in groups:
-        group.member()
-    time.sleep(1.5)
-    w.broker.kill()
-    w.broker.start()
-    for group in groups:
-        group.produce()
-        group.shared_by(*group.members)
-    # One leaves, which begins another, and the broker stops in that.
-    leaving = [threading.Thread(target=group.members[0].leave) for group in groups]
-    for thread in leaving:
-        thread.start()
-    w.broker.restart()
-    for thread in leaving:
-        thread.join()
-    for group in groups:
-        group.produce()
-        group.shared_by(*group.members[1:])
-        group.has_read_everything()
-    end_members(w)
-
-
-@suite.case("a broker killed in one rebalance and stopped in the next: kcat, kafka-python, librdkafka, Java")
-def _(w):
-    restarts(w, [*SMALL, LARGE[0]])
-
-
-def return_of_a_static_member(group):
-    other, static = group.member(), group.member("group.instance.id=one")
-    group.shared_by(other, static)
-    had, others = set(static.owns), set(other.owns)
-    group.produce()
-    static.leave()
-    back = group.member("group.instance.id=one")
-    eventually(lambda: back.owns == had, f"{group.make.name}: a static member gets back what it had", PATIENCE)
-    equal(other.owns, others, f"{group.make.name}: what the other has meanwhile")
-    group.produce()
-    group.has_read_everything()
-
-
-@suite.case("a static member comes back under its instance id to what it had, and nobody else notices")
-def _(w):
-    with_each(w, [CONSUMER, RANGE, COOPERATIVE], return_of_a_static_member)
-
-
-@suite.case("a group that nobody is in goes from one protocol to the other and keeps its place")
-def _(w):
-    group = Group(w, CONSUMER)
-    for make in (RANGE, CONSUMER, RANGE):
-        group.make = make
-        group.produce()
-        member = group.member()
-        group.has_read_everything()
-        member.leave()
-    counts = [len(member.read) for member in group.members]
-    equal(counts, [len(group.values) // 3] * 3, "records read by each in its turn")
+@both(suite, "rafka-admin describes a group of the newer protocol (KIP-848)")
+def _(t):
+    kafka.jars()
+    topic, group = t.topic("Newer", 3), t.name("g")
+    t.sh(f"rafka-produce --partitioner round-robin {topic}", stdin="1\n2\n3\n")
+    flags = [*JAVA_FLAGS, "--command-property", "group.protocol=consumer"]
+    java = kafka.java("org.apache.kafka.tools.consumer.ConsoleConsumer", *flags)
+    one = Member(t, f"{java} --bootstrap-server $B --group {group} --topic {topic}")
+    seen = eventually(lambda: shared_by(t, group, 1), "it is a member", 60, pause=0.3)
+    equal((seen["type"], seen["members"][0]["partitions"]), ("consumer", 3), "its type, and what it has")
+    contains(t.out("rafka-admin list-groups"), f"{group}\tStable\tconsumer\tconsumer", "list-groups")
+    eventually(lambda: len(one.look()) == 3, "it has read all")
+    one.end(signal.SIGTERM)
+    caught_up(t, group)
 
 
 if __name__ == "__main__":
