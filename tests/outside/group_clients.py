@@ -234,7 +234,7 @@ def end_members(w):
     w.members.clear()
 
 
-suite = Suite("group-clients", __doc__, world)
+suite = Suite("group_clients", __doc__, world)
 
 
 def with_each(w, makes, story):
