@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::catalogue::{Command, CommandLogError, TopicEntry};
+use super::catalogue::{Command, CommandLogError, METADATA_TOPIC, TopicEntry};
 use super::core::{Core, Event};
 use super::partition::{Partition, PartitionSettings};
 use super::settings::partition_settings;
@@ -28,6 +28,12 @@ fn refused(code: ErrorCode, sentence: impl Into<String>) -> TopicError {
 impl Core {
     /// Whether a topic of this name could be made.
     pub fn check_new_name(&self, name: &TopicName) -> Result<(), TopicError> {
+        if name.as_str() == METADATA_TOPIC {
+            return Err(refused(
+                ErrorCode::InvalidRequest,
+                format!("\"{name}\" is no topic, but the list of what is decided"),
+            ));
+        }
         Ok(self.decisions().catalogue().check_new(name).map_err(CommandLogError::from)?)
     }
 

@@ -51,10 +51,12 @@ pub struct Session {
 
 impl Session {
     /// After the first signal the process ends within this time, even if somebody who reads its output, or a broker,
-    /// holds it up.
-    pub fn leave_within(&self, length: Duration) {
+    /// holds it up; `last` is done before.
+    pub fn leave_within(&self, length: Duration, last: impl FnOnce() + Send + 'static) {
         let watched = self.interrupts.on_first(move || {
             std::thread::sleep(length);
+            last();
+            stderr::clear_bar();
             std::process::exit(Exit::Interrupted as i32);
         });
         // Without the thread a second signal still ends the process.

@@ -67,6 +67,7 @@ fn a_topic_is_refused_for_kafkas_reasons() {
         twice.topics.iter().map(|topic| code(topic.error_code)).collect::<Vec<_>>(),
         [ErrorCode::InvalidRequest]
     );
+    assert!(server.text("CREATE __cluster_metadata\n").starts_with("ERR "), "nor in words");
     for name in ["t", "d"] {
         let found = metadata(&mut kafka, Some(name), Uuid::ZERO);
         assert_eq!(code(found.error_code), ErrorCode::UnknownTopicOrPartition, "nothing was made of {name}");

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use super::Context;
 use super::assignment::check_replicas;
 use super::describe_configs::created_configs;
-use super::describe_quorum::METADATA_TOPIC;
 use crate::base::{ErrorCode, TopicName, Uuid};
 use crate::broker::caller::{Operation, Resource, authorize};
 use crate::broker::topics::{NewTopic, TopicError};
@@ -57,7 +56,7 @@ fn create(
             format!("{} may not create topics", context.caller.principal),
         );
     }
-    if name.is_internal() || name.as_str() == METADATA_TOPIC {
+    if name.is_internal() {
         return refuse(ErrorCode::InvalidRequest, format!("\"{name}\" is the broker's own; it makes it itself"));
     }
     context.core.check_new_name(&name)?;

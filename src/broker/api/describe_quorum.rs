@@ -5,12 +5,10 @@
 use super::Context;
 use crate::base::ErrorCode;
 use crate::broker::caller::{Operation, Resource, authorize};
+use crate::broker::catalogue::METADATA_TOPIC;
 use crate::protocol::kafka::api::describe_quorum::{
     DescribeQuorumRequest, DescribeQuorumResponse, Listener, Node, PartitionData, ReplicaState, TopicData,
 };
-
-/// The log of decisions as clients name it. There is no topic of that name here.
-pub const METADATA_TOPIC: &str = "__cluster_metadata";
 
 pub fn handle(context: Context<'_>, request: DescribeQuorumRequest) -> DescribeQuorumResponse {
     if !authorize(context.caller, Operation::Describe, Resource::Cluster) {

@@ -1,4 +1,4 @@
-//! rafka-admin: topics, offsets, settings and the cluster, against any Kafka broker; and segment files without one.
+//! rafka-admin: topics, offsets, groups, settings and the cluster, against any Kafka broker; and segment files without one.
 //!
 //! A file per family of commands holds their flags and what they do. Every command ends in an [`Outcome`]: what
 //! succeeded goes to standard output, each failed item to standard error.
@@ -6,11 +6,14 @@
 mod cluster;
 mod config;
 mod confirm;
+mod describe_group;
 mod describe_topic;
+mod groups;
 mod inspect;
 mod offline;
 mod offsets;
 mod outcome;
+mod reset_group;
 mod topics;
 mod verify;
 mod wait;
@@ -42,6 +45,7 @@ const EXAMPLES: &[Entry] = &[
     ("rafka-admin create-topic Payments -p 6", "a topic with six partitions"),
     ("rafka-admin list-topics", "all topics"),
     ("rafka-admin list-offsets Payments", "where each partition starts and ends"),
+    ("rafka-admin describe-group billing", "who reads, and how far behind"),
     ("rafka-admin --output json describe-topic Payments | jq", "for programs"),
     ("rafka-admin verify-log data", "check every file, without a broker"),
 ];
@@ -54,7 +58,7 @@ const EXIT_CODES: &[Entry] = &[
     ("130", "interrupted by Ctrl-C or SIGTERM"),
 ];
 
-/// Look after topics, offsets, settings and log files
+/// Look after topics, offsets, groups, settings and log files
 ///
 /// Works against Rafka and Apache Kafka. inspect-segment and verify-log read files and need no broker.
 #[derive(Debug, Parser)]
@@ -87,6 +91,10 @@ enum AdminCommand {
     AddPartitions(topics::AddPartitions),
     ListOffsets(offsets::List),
     TrimTopic(offsets::Trim),
+    ListGroups(groups::List),
+    DescribeGroup(describe_group::Describe),
+    ResetGroup(reset_group::Reset),
+    DeleteGroup(groups::Delete),
     GetConfig(config::Get),
     SetConfig(config::Set),
     ClusterInfo(cluster::Info),
@@ -127,6 +135,10 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
         AdminCommand::AddPartitions(command) => command.run(online),
         AdminCommand::ListOffsets(command) => command.run(online, session),
         AdminCommand::TrimTopic(command) => command.run(online, session),
+        AdminCommand::ListGroups(command) => command.run(online),
+        AdminCommand::DescribeGroup(command) => command.run(online, session),
+        AdminCommand::ResetGroup(command) => command.run(online),
+        AdminCommand::DeleteGroup(command) => command.run(online, session),
         AdminCommand::GetConfig(command) => command.run(online),
         AdminCommand::SetConfig(command) => command.run(online),
         AdminCommand::ClusterInfo(command) => command.run(online),

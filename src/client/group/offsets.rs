@@ -1,13 +1,12 @@
-//! What a group has committed, by a reader outside the group's membership: Kafka's "simple consumer", which commits with
-//! generation -1. A group with live members does not take such commits.
+//! What a group has committed: reading it, and committing more, as a member or from outside. A group with live members
+//! takes nothing from outside.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::describe;
 use crate::base::{ErrorCode, Offset, TopicPartition};
 use crate::client::{ClientError, Cluster, Node};
-use crate::protocol::kafka::ApiKey;
-use crate::protocol::kafka::api::describe_groups::DescribeGroupsRequest;
 use crate::protocol::kafka::api::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -18,28 +17,43 @@ use crate::protocol::kafka::api::offset_fetch::{
 /// A coordinator may still be loading, or may just have moved.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// In whose name offsets are committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committer {
+    pub generation: i32,
+    pub member: String,
+    pub instance: Option<String>,
+}
+
+impl Committer {
+    /// Somebody who is no member.
+    pub fn outside() -> Committer {
+        Committer { generation: -1, member: String::new(), instance: None }
+    }
+
+    fn is_outside(&self) -> bool {
+        *self == Committer::outside()
+    }
+}
+
+/// The offsets of one group.
 #[derive(Debug, Clone)]
-pub struct SimpleGroup {
+pub struct GroupOffsets {
     name: String,
 }
 
-impl SimpleGroup {
-    pub fn new(name: impl Into<String>) -> SimpleGroup {
-        SimpleGroup { name: name.into() }
+impl GroupOffsets {
+    pub fn new(name: impl Into<String>) -> GroupOffsets {
+        GroupOffsets { name: name.into() }
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// An error if somebody is a member. A broker that can't be asked will say so at the first commit.
+    /// An error if somebody is a member.
     pub fn check_unused(&self, cluster: &mut Cluster) -> Result<(), ClientError> {
-        if !cluster.offers(ApiKey::DescribeGroups)? {
-            return Ok(());
-        }
-        let request = DescribeGroupsRequest { groups: vec![self.name.clone()], ..Default::default() };
-        let answer = self.ask(cluster, |cluster, node| cluster.call(node, &request).map(|a| (0, a)))?;
-        match answer.groups.first() {
+        match describe(cluster, &self.name)? {
             Some(group) if !group.members.is_empty() => Err(ClientError::GroupInUse { group: self.name.clone() }),
             _ => Ok(()),
         }
@@ -101,7 +115,12 @@ impl SimpleGroup {
     }
 
     /// Commits the offsets to go on from.
-    pub fn commit(&self, cluster: &mut Cluster, positions: &[(TopicPartition, Offset)]) -> Result<(), ClientError> {
+    pub fn commit(
+        &self,
+        cluster: &mut Cluster,
+        committer: &Committer,
+        positions: &[(TopicPartition, Offset)],
+    ) -> Result<(), ClientError> {
         let partition = |(number, offset): &(i32, Offset)| OffsetCommitRequestPartition {
             partition_index: *number,
             committed_offset: offset.0,
@@ -116,7 +135,9 @@ impl SimpleGroup {
         };
         let request = OffsetCommitRequest {
             group_id: self.name.clone(),
-            generation_id_or_member_epoch: -1,
+            generation_id_or_member_epoch: committer.generation,
+            member_id: committer.member.clone(),
+            group_instance_id: committer.instance.clone(),
             topics: topics.into_iter().map(topic).collect(),
             ..Default::default()
         };
@@ -126,7 +147,7 @@ impl SimpleGroup {
             Ok((codes.into_iter().find(|code| *code != 0).unwrap_or(0), ()))
         });
         match done {
-            Err(ClientError::Refused { code, .. }) if is_in_use(code) => {
+            Err(ClientError::Refused { code, .. }) if committer.is_outside() && is_in_use(code) => {
                 Err(ClientError::GroupInUse { group: self.name.clone() })
             }
             done => done,
