@@ -1,7 +1,8 @@
 """librdkafka's own broker tests, each as a process of its own: plain, with idempotent producers, with KIP-848 groups.
 
 The list of tests is read from the suite's tests/test.c. A test number may stand for several tests, which its runner
-can't part; 0081 is parted by its sub-tests, so that its ACL and SCRAM parts do not hide the rest.
+can't part; two are parted by their sub-tests: 0081, so that its ACL and SCRAM parts do not hide the rest, and 0113,
+which takes eight minutes as a whole.
 """
 
 import concurrent.futures
@@ -31,8 +32,10 @@ PARALLEL = 3
 # One test of 0113 wants consumers that join together to be in one first generation, as Kafka's own delay makes it.
 BROKER = ["num.partitions=4", "accepted.replication.factor=3", "group.initial.rebalance.delay.ms=500"]
 SCENARIOS = {"default": ["auto.create.topics.enable=true"], "noautocreate": ["auto.create.topics.enable=false"]}
+# Tests of many sub-tests, and the function that calls these.
+PARTED = {"0081": "do_test_apis", "0113": "main_0113_cooperative_rebalance"}
 # These take longest, so they begin first.
-LONG = ["0113", "0102", "0089", "0056", "0038", "0091", "0093", "0059", "0045", "0033", "0131", "0018"]
+LONG = ["u_multiple_subscription_changes", "0077", "0102", "0089", "0056", "0038", "0091", "0093", "0059", "0045", "0033", "0131", "0018"]
 # A sub-test that skips itself, and what a test says where it skips a part without having made it a sub-test.
 LEFT_OUT = re.compile(r"\[ (\S+:\d+.*?: SKIP: .*?) \]$|\] (?:WARN: )?((?:Skipping .* tests?\b|Will not be able to verify).*)$", re.M)
 COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\(B")
@@ -84,11 +87,13 @@ def file_of(tree, number):
     return next(p for p in (tree / "tests").glob(f"{number}-*") if p.suffix in (".c", ".cpp"))
 
 
-def parts_of_0081(tree):
-    """Its sub-tests, by the functions that declare them."""
-    text = file_of(tree, "0081").read_text()
-    functions = re.split(r"^(?:static )?void\s+(do_test_\w+)\(", text, flags=re.M)
-    return [name for name, body in zip(functions[1::2], functions[2::2]) if "SUB_TEST" in body]
+def parts_of(tree, number):
+    """The sub-tests of a test, by the functions that declare them, as its main function calls them."""
+    text = file_of(tree, number).read_text()
+    words = re.split(r"^(?:static )?(?:void|int)\s+(\w+)\(", text, flags=re.M)
+    functions = dict(zip(words[1::2], words[2::2]))
+    called = dict.fromkeys(re.findall(r"\b(\w+)\(", functions[PARTED[number]]))
+    return [name for name in called if "SUB_TEST" in functions.get(name, "")]
 
 
 class Unit:
@@ -105,6 +110,8 @@ class Librdkafka(ForeignSuite):
     about = "All tests that need a broker, of librdkafka's own suite (C and C++), each in a process of its own."
     flags = ()
     extra = {}
+    settings = ()
+    parted = True
 
     def __init__(self):
         self.processes = set()
@@ -127,8 +134,8 @@ class Librdkafka(ForeignSuite):
                 grouped.setdefault((test.number, test.scenario), []).append(test)
         for (number, scenario), tests in grouped.items():
             names = [test.name for test in tests]
-            if number == "0081":
-                for part in parts_of_0081(self.tree):
+            if self.parted and number in PARTED:
+                for part in parts_of(self.tree, number):
                     yield Unit(number, scenario, [f"{names[0]}/{part}"], subtests=part)
             else:
                 yield Unit(number, scenario, names, too_new=all(test.too_new for test in tests))
@@ -139,7 +146,7 @@ class Librdkafka(ForeignSuite):
     def run(self, names, alone=False):
         wanted = set(names)
         units = [unit for unit in self.units if wanted & set(unit.names)]
-        units.sort(key=lambda unit: LONG.index(unit.number) if unit.number in LONG else len(LONG))
+        units.sort(key=lambda unit: next((at for at, name in enumerate(LONG) if name in (unit.number, unit.subtests)), len(LONG)))
         with contextlib.ExitStack() as stack:
             brokers = {s: stack.enter_context(self.broker(s)) for s in {unit.scenario for unit in units}}
             pool = concurrent.futures.ThreadPoolExecutor(1 if alone else PARALLEL)
@@ -156,7 +163,7 @@ class Librdkafka(ForeignSuite):
                 broker.stop()
 
     def broker(self, scenario):
-        return RafkaServer(*(word for setting in BROKER + SCENARIOS[scenario] for word in ("-X", setting)))
+        return RafkaServer(*(word for setting in [*BROKER, *SCENARIOS[scenario], *self.settings] for word in ("-X", setting)))
 
     def environment(self, unit, broker, home):
         (home / "test.conf").write_text(f"bootstrap.servers={broker.address}\nbroker.address.family=v4\n")
@@ -211,7 +218,8 @@ def read_results(unit, home, code, text, seconds):
         took = state.get("duration", seconds)
         verdict = {"PASSED": PASSED, "SKIPPED": SKIPPED}.get(state.get("state"), FAILED)
         why = {PASSED: "", SKIPPED: reason_of_skip(name, text), FAILED: reason_of_failure(text, code)}[verdict]
-        if verdict == PASSED and code != 0:
+        # A failed test ends the runner with 1, and so do threads that live on after the last one.
+        if verdict == PASSED and code != 0 and not any(other.get("state") == "FAILED" for other in states.values()):
             verdict, why = FAILED, reason_of_failure(text, code)
         if verdict == PASSED and unit.subtests and f"{unit.subtests}:" not in "".join(re.findall(r"\[ .*: PASS .*\]", text)):
             verdict, why = SKIPPED, left_out[0] if left_out else "its runner leaves it out"
@@ -236,14 +244,18 @@ def reason_of_failure(text, code):
 class Idempotent(Librdkafka):
     key = "librdkafka-idempotent"
     title = "librdkafka's producer tests, idempotent everywhere"
-    about = "Its tests that produce, each producer with enable.idempotence (the runner's -P)."
+    about = (
+        "Its tests that produce, each producer with enable.idempotence, in the runner's quick mode, which leaves some sub-tests out: "
+        "-P -Q, as librdkafka's own Makefile runs them."
+    )
     like = "librdkafka"
     in_readme = ""
-    flags = ("-P",)
+    flags = ("-P", "-Q")
+    parted = False
 
     def wants(self, unit):
         """librdkafka's own run-producer-tests.sh chooses by the same word, and takes the admin tests too."""
-        return not unit.too_new and not unit.subtests and re.search(r"[pP]roduce", file_of(self.tree, unit.number).read_text())
+        return not unit.too_new and unit.number != "0081" and re.search(r"[pP]roduce", file_of(self.tree, unit.number).read_text())
 
 
 class Kip848(Librdkafka):
@@ -253,9 +265,19 @@ class Kip848(Librdkafka):
     like = "librdkafka"
     in_readme = ""
     extra = {"TEST_CONSUMER_GROUP_PROTOCOL": "consumer"}
+    # With this protocol the broker sets the session timeout. The tests mean six seconds, which clients say with the other one,
+    # and give up after thirty.
+    settings = (
+        "group.consumer.min.session.timeout.ms=6000",
+        "group.consumer.session.timeout.ms=8000",
+        "group.consumer.min.heartbeat.interval.ms=1000",
+        "group.consumer.heartbeat.interval.ms=2000",
+    )
 
     def wants(self, unit):
         text = file_of(self.tree, unit.number).read_text()
-        if unit.too_new or unit.subtests:
-            return unit.subtests and ("Consumer" in unit.subtests or "Groups" in unit.subtests)
+        if unit.too_new:
+            return False
+        if unit.number == "0081":
+            return "Consumer" in unit.subtests or "Groups" in unit.subtests
         return re.search(r"rd_kafka_subscribe|test_consumer_subscribe|->subscribe\(", text)
