@@ -37,7 +37,7 @@ PARTED = {"0081": "do_test_apis", "0113": "main_0113_cooperative_rebalance"}
 # These take longest, so they begin first.
 LONG = ["u_multiple_subscription_changes", "0077", "0102", "0089", "0056", "0038", "0091", "0093", "0059", "0045", "0033", "0131", "0018"]
 # A sub-test that skips itself, and what a test says where it skips a part without having made it a sub-test.
-LEFT_OUT = re.compile(r"\[ (\S+:\d+.*?: SKIP: .*?) \]$|\] (?:WARN: )?((?:Skipping .* tests?\b|Will not be able to verify).*)$", re.M)
+LEFT_OUT = re.compile(r"\[ (\S+:\d+[^\]]*: SKIP: [^\]]*?)\s*\]|\] (?:WARN: )?((?:Skipping .* tests?\b|Will not be able to verify).*)$", re.M)
 COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\(B")
 
 
@@ -123,6 +123,9 @@ class Librdkafka(ForeignSuite):
     def version(self):
         number = re.search(r"RD_KAFKA_VERSION\s+0x(\w\w)(\w\w)(\w\w)", (self.tree / "src" / "rdkafka.h").read_text())
         return ".".join(str(int(part, 16)) for part in number.groups())
+
+    def told_settings(self):
+        return [*BROKER, *self.settings, "auto.create.topics.enable=false where a test asks for that"]
 
     def wants(self, unit):
         return True
