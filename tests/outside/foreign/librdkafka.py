@@ -35,7 +35,7 @@ SCENARIOS = {"default": ["auto.create.topics.enable=true"], "noautocreate": ["au
 # Tests of many sub-tests, and the function that calls these.
 PARTED = {"0081": "do_test_apis", "0113": "main_0113_cooperative_rebalance"}
 # These take longest, so they begin first.
-LONG = ["u_multiple_subscription_changes", "0077", "0102", "0089", "0056", "0038", "0091", "0093", "0059", "0045", "0033", "0131", "0018"]
+LONG = ["u_multiple_subscription_changes", "0150", "0077", "0139", "0102", "0089", "0056", "0038", "0091", "0093", "0059", "0045", "0033", "0131", "0018"]
 # A sub-test that skips itself, and what a test says where it skips a part without having made it a sub-test.
 LEFT_OUT = re.compile(r"\[ (\S+:\d+[^\]]*: SKIP: [^\]]*?)\s*\]|\] (?:WARN: )?((?:Skipping .* tests?\b|Will not be able to verify).*)$", re.M)
 COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\(B")
