@@ -12,7 +12,8 @@ use super::judge::{Delivery, Made, Promise};
 use super::ledger::{Ledger, PARTITIONS, Place, STANDSTILL, TOPICS};
 use super::payload::Id;
 use crate::base::{Now, Offset, PartitionId, TopicName, TopicPartition};
-use crate::client::consumer::{Isolation, SimpleGroup, bounds};
+use crate::client::consumer::{Isolation, bounds};
+use crate::client::group::{Committer, GroupOffsets};
 use crate::client::producer::{Acks, TopicHandle};
 use crate::client::{
     Address, ClientConfig, ClientError, Cluster, Consumer, ConsumerConfig, NewRecord, Producer, ProducerConfig, Stop,
@@ -211,7 +212,7 @@ impl Load<'_> {
         for (topic, _) in TOPICS {
             cluster.topic(&TopicName::new(topic)?, false)?;
         }
-        let group = SimpleGroup::new(GROUP);
+        let group = GroupOffsets::new(GROUP);
         let committed = group.committed(&mut cluster, &names)?;
         let bounds = bounds(&mut cluster, &names, Isolation::Uncommitted)?;
         let config = ConsumerConfig { reconnect_for: Some(Duration::ZERO), ..ConsumerConfig::default() };
@@ -253,14 +254,14 @@ impl Load<'_> {
 
     fn commit(
         &self,
-        group: &SimpleGroup,
+        group: &GroupOffsets,
         consumer: &mut Consumer,
         positions: &[(TopicPartition, Offset)],
     ) -> Result<(), ClientError> {
         for (place, (_, offset)) in Place::all().zip(positions) {
             self.ledger.change(place, |page| page.committed.ask(*offset));
         }
-        group.commit(consumer.cluster(), positions)?;
+        group.commit(consumer.cluster(), &Committer::outside(), positions)?;
         for (place, (_, offset)) in Place::all().zip(positions) {
             self.ledger.change(place, |page| page.committed.confirm(*offset));
         }

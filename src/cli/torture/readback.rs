@@ -9,7 +9,8 @@ use super::load::{GROUP, client};
 use super::payload::Id;
 use crate::base::{Offset, TopicName, TopicPartition};
 use crate::client::admin::Admin;
-use crate::client::consumer::{Bounds, Isolation, SimpleGroup, bounds};
+use crate::client::consumer::{Bounds, Isolation, bounds};
+use crate::client::group::GroupOffsets;
 use crate::client::{Address, ClientConfig, ClientError, Cluster, Consumer, ConsumerConfig};
 
 /// What was good and is trimmed away.
@@ -151,7 +152,7 @@ fn columns(mut cluster: Cluster) -> Result<Vec<Column>, ClientError> {
 /// Committed offsets are where they were confirmed to be, or further on where more was asked for.
 fn commits(cluster: &mut Cluster, ledger: &Ledger, before: &[Page], reading: &mut Reading) -> Result<(), ClientError> {
     let names: Vec<TopicPartition> = Place::all().map(Place::name).collect();
-    let committed = SimpleGroup::new(GROUP).committed(cluster, &names)?;
+    let committed = GroupOffsets::new(GROUP).committed(cluster, &names)?;
     for (place, (earlier, found)) in Place::all().zip(before.iter().zip(committed)) {
         let later = ledger.change(place, |page| page.committed);
         if !Moving::allows(earlier.committed, later, found) {
