@@ -27,7 +27,7 @@ KAFKA_VERSION = "4.1.0"  # from 4.2 on, the runner adds the share groups' tests
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD_TIMEOUT = 900
 TEST_TIMEOUT = 400
-PARALLEL = 3
+PARALLEL = 6  # most of a test is waiting
 # The topics of trivup, librdkafka's own way to start brokers: four partitions, three replicas (one here).
 # One test of 0113 wants consumers that join together to be in one first generation, as Kafka's own delay makes it.
 BROKER = ["num.partitions=4", "accepted.replication.factor=3", "group.initial.rebalance.delay.ms=500"]
