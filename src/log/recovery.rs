@@ -358,6 +358,7 @@ impl Assembly<'_> {
             unsafe_below: None,
         };
         let shown = Shown {
+            producers_due: None,
             segments: self.segments,
             log_start: self.log_start,
             end,
