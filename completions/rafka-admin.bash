@@ -61,6 +61,9 @@ _rafka__admin() {
             rafka__admin,set-config)
                 cmd="rafka__admin__subcmd__set__subcmd__config"
                 ;;
+            rafka__admin,torture)
+                cmd="rafka__admin__subcmd__torture"
+                ;;
             rafka__admin,trim-topic)
                 cmd="rafka__admin__subcmd__trim__subcmd__topic"
                 ;;
@@ -77,7 +80,7 @@ _rafka__admin() {
 
     case "${cmd}" in
         rafka__admin)
-            opts="-b -X -q -v -h -V --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help --version create-topic list-topics describe-topic delete-topic add-partitions list-offsets trim-topic list-groups describe-group reset-group delete-group get-config set-config cluster-info ping wait inspect-segment verify-log"
+            opts="-b -X -q -v -h -V --output --bootstrap --set --config --timeout --quiet --verbose --no-progress --help --version create-topic list-topics describe-topic delete-topic add-partitions list-offsets trim-topic list-groups describe-group reset-group delete-group get-config set-config cluster-info ping wait inspect-segment verify-log torture"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -932,6 +935,32 @@ _rafka__admin() {
                     ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rafka__admin__subcmd__torture)
+            opts="-q -v -h --minutes --kills --output --quiet --verbose --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --minutes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kills)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table plain json" -- "${cur}"))
                     return 0
                     ;;
                 *)

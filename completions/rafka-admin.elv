@@ -52,6 +52,7 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand wait 'Wait until a topic holds records, or a group has read them'
             cand inspect-segment 'Show what a segment file holds, without a broker'
             cand verify-log 'Check every log file under directories, without a broker'
+            cand torture 'Kill a broker of its own over and over, and look whether anything is lost'
         }
         &'rafka-admin;create-topic'= {
             cand -p 'How many partitions each gets [default: the broker''s]'
@@ -350,6 +351,18 @@ set edit:completion:arg-completer[rafka-admin] = {|@words|
             cand --help 'Print help: -h the short, --help the whole'
         }
         &'rafka-admin;verify-log'= {
+            cand --output 'How to print results [default: table on a terminal, else plain]'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand --no-progress 'Show no progress, even on a terminal'
+            cand -h 'Print help: -h the short, --help the whole'
+            cand --help 'Print help: -h the short, --help the whole'
+        }
+        &'rafka-admin;torture'= {
+            cand --minutes 'Go on for so many minutes'
+            cand --kills 'Stop after so many rounds, each with at least one kill'
             cand --output 'How to print results [default: table on a terminal, else plain]'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'

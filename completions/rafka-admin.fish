@@ -54,6 +54,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "ping" -d 'A
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "wait" -d 'Wait until a topic holds records, or a group has read them'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "inspect-segment" -d 'Show what a segment file holds, without a broker'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "verify-log" -d 'Check every log file under directories, without a broker'
+complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "torture" -d 'Kill a broker of its own over and over, and look whether anything is lost'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -s p -l partitions -d 'How many partitions each gets [default: the broker\'s]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -l replicas -d 'How many brokers keep each partition [default: the broker\'s]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -l setting -d 'Set a setting of the topic by its Kafka name; may be given several times' -r
@@ -266,3 +267,12 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s q
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l no-progress -d 'Show no progress, even on a terminal'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s h -l help -d 'Print help: -h the short, --help the whole'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -l minutes -d 'Go on for so many minutes' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -l kills -d 'Stop after so many rounds, each with at least one kill' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
+plain\t'TAB-separated lines without a heading'
+json\t'One JSON document'"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -s q -l quiet -d 'Say nothing but errors'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -s v -l verbose -d 'Say more; twice for everything'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -l no-progress -d 'Show no progress, even on a terminal'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -s h -l help -d 'Print help: -h the short, --help the whole'

@@ -151,6 +151,7 @@ fn rafka_admin_lists_what_is_there_and_nothing_else() {
         "ping",
         "reset-group",
         "set-config",
+        "torture",
         "trim-topic",
         "verify-log",
         "wait",

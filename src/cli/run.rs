@@ -37,7 +37,7 @@ pub struct Program {
     /// The definition, from which parsing, help, man page and completions all come.
     pub command: fn() -> Command,
     pub run: fn(&ArgMatches, &Session) -> Result<(), Failure>,
-    pub first_signal: FirstSignal,
+    pub first_signal: fn(&ArgMatches) -> FirstSignal,
     pub log_style: LogStyle,
 }
 
@@ -117,7 +117,7 @@ fn run_on(program: &Program, args: impl Iterator<Item = OsString>) -> Result<(),
         program.log_style,
         logger::level(program.log_style, verbosity.quiet, verbosity.verbose),
     );
-    let interrupts = listen_for_signals(program.first_signal)
+    let interrupts = listen_for_signals((program.first_signal)(&matches))
         .map_err(|e| Failure::failed(format!("can't listen for signals: {e}")))?;
     (program.run)(&matches, &Session { program: program.name, interrupts, verbosity })
 }

@@ -349,7 +349,8 @@ def _(w):
 @suite.case("Java's tools: features, quorum, log directories, elections, reassignments, trimming, offsets, cluster")
 def _(w):
     out, _ = w.run("org.apache.kafka.tools.FeatureCommand", "describe")
-    equal(out.split()[1:4], ["metadata.version", "SupportedMinVersion:", "4.3-IV0"], "kafka-features describe")
+    told = {line.split()[1]: line.split()[3] for line in out.splitlines()}
+    equal(told, {"group.version": "0", "metadata.version": "4.3-IV0"}, "what kafka-features describe tells, from which level on")
     quorum = "org.apache.kafka.tools.MetadataQuorumCommand"
     out, _ = w.run(quorum, "describe", "--status")
     contains(out, "LeaderId:               1", "--status")

@@ -33,6 +33,7 @@ class World:
         self.rows = rows
         (self.home / "lines").write_text("".join(row + "\n" for row in rows))
         (self.home / "keyed").write_text("".join(row.replace("\t", ":", 1) + "\n" for row in rows))
+        (self.home / "few-keys").write_text("".join(row.split("\t", 1)[1].replace("\t", ":", 1) + "\n" for row in rows))
 
 
 @contextlib.contextmanager
@@ -184,9 +185,9 @@ def _(w):
     settings = ["log.cleaner.backoff.ms=100", "log.index.interval.bytes=256", "flush.policy=os"]
     with RafkaServer(*[part for setting in settings for part in ("-X", setting)]) as broker:
         for codec in CODECS:
-            sh(f"rafka-admin create-topic C-{codec} -p 1 -X cleanup.policy=compact -X segment.bytes=65536 -X min.cleanable.dirty.ratio=0.01", broker.address)
+            sh(f"rafka-admin create-topic C-{codec} -p 1 --setting cleanup.policy=compact --setting segment.bytes=65536 --setting min.cleanable.dirty.ratio=0.01", broker.address)
             for _ in range(2):
-                sh(f"rafka-produce -z {codec} -K : C-{codec} < {w.home}/keyed", broker.address)
+                sh(f"rafka-produce -z {codec} -K : C-{codec} < {w.home}/few-keys", broker.address)
             directory = broker.partition_dir(f"C-{codec}", 0)
             # The newest segment is never compacted; 97 keys do not fill another.
             eventually(lambda: sum(f.stat().st_size for f in directory.glob("*.log")) < 400_000, f"C-{codec} is compacted")
@@ -202,7 +203,7 @@ def _(w):
             done = kafka.dump_segments([copy for copy in copies if copy.suffix in KNOWN_TO_KAFKA], "--deep-iteration")
         check("isvalid: false" not in done.text and "Mismatch" not in done.text, "DumpLogSegments agrees with every batch and index")
         check("Found " not in done.text and "not found" not in done.text, "DumpLogSegments finds every index entry's batch")
-        check(done.text.count("baseOffset:") > 97, "there are batches")
+        check(done.text.count("baseOffset:") >= len(CODECS), "there are batches")
         sh(f"rafka-admin verify-log {quote(broker.data)}")
 
 

@@ -15,6 +15,7 @@ mod offsets;
 mod outcome;
 mod reset_group;
 mod topics;
+mod torture;
 mod verify;
 mod wait;
 
@@ -32,14 +33,7 @@ use super::run::{Program, Session};
 use super::settings;
 use crate::client;
 
-pub const PROGRAM: Program = Program {
-    name: "rafka-admin",
-    command,
-    run,
-    // Nothing here is in flight that could be finished: every command is one question and its answer.
-    first_signal: FirstSignal::Ends,
-    log_style: LogStyle::Sentence,
-};
+pub const PROGRAM: Program = Program { name: "rafka-admin", command, run, first_signal, log_style: LogStyle::Sentence };
 
 const EXAMPLES: &[Entry] = &[
     ("rafka-admin create-topic Payments -p 6", "a topic with six partitions"),
@@ -60,7 +54,8 @@ const EXIT_CODES: &[Entry] = &[
 
 /// Look after topics, offsets, groups, settings and log files
 ///
-/// Works against Rafka and Apache Kafka. inspect-segment and verify-log read files and need no broker.
+/// Works against Rafka and Apache Kafka. inspect-segment and verify-log read files and need no broker; torture brings its
+/// own.
 #[derive(Debug, Parser)]
 #[command(subcommand_value_name = "COMMAND", subcommand_help_heading = "Commands", subcommand_required = true)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
@@ -102,6 +97,7 @@ enum AdminCommand {
     Wait(wait::Wait),
     InspectSegment(inspect::Inspect),
     VerifyLog(verify::Verify),
+    Torture(torture::Torture),
 }
 
 /// What a command without a broker has no use for.
@@ -111,7 +107,17 @@ fn command() -> Command {
     let command = help::with_end(help::with_examples(Admin::command(), EXAMPLES), EXIT_CODES, help::CLIENT_ENVIRONMENT);
     let command = without(command, "wait", &["output"]);
     let command = without(command, "inspect-segment", CONNECTION);
-    without(command, "verify-log", CONNECTION)
+    let command = without(command, "verify-log", CONNECTION);
+    without(command, "torture", CONNECTION)
+}
+
+/// Nothing here is in flight that could be finished, since every command is one question and its answer; but torture has
+/// a broker to stop and a verdict to give.
+fn first_signal(matches: &ArgMatches) -> FirstSignal {
+    match matches.subcommand_name() {
+        Some("torture") => FirstSignal::Asks,
+        _ => FirstSignal::Ends,
+    }
 }
 
 /// Takes shared flags out of the help of a command that has no use for them; given all the same, they do no harm.
@@ -146,6 +152,7 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
         AdminCommand::Wait(command) => command.run(online, session),
         AdminCommand::InspectSegment(command) => command.run(online, session),
         AdminCommand::VerifyLog(command) => command.run(online, session),
+        AdminCommand::Torture(command) => command.run(online, session),
     }
 }
 

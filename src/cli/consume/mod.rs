@@ -33,7 +33,7 @@ use crate::client::{ClientConfig, ConsumerConfig};
 use crate::config::{Assignor, ClientSettings, GroupProtocol, OffsetReset};
 
 pub const PROGRAM: Program =
-    Program { name: "rafka-consume", command, run, first_signal: FirstSignal::Asks, log_style: LogStyle::Sentence };
+    Program { name: "rafka-consume", command, run, first_signal: |_| FirstSignal::Asks, log_style: LogStyle::Sentence };
 
 const EXAMPLES: &[Entry] = &[
     ("rafka-consume Payments", "all of it, then exit"),

@@ -53,6 +53,9 @@ class KafkaPython(ForeignSuite):
         self.source = place / "source"
         self.pytest = [str(place / "venv/bin/python"), "-B", "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts="]
 
+    def told_settings(self):
+        return [*BROKER, "advertised.listeners"]
+
     def version(self):
         return PACKAGE.rpartition("==")[2]
 

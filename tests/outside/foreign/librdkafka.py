@@ -27,7 +27,7 @@ KAFKA_VERSION = "4.1.0"  # from 4.2 on, the runner adds the share groups' tests
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD_TIMEOUT = 900
 TEST_TIMEOUT = 400
-PARALLEL = 3
+PARALLEL = 6  # most of a test is waiting
 # The topics of trivup, librdkafka's own way to start brokers: four partitions, three replicas (one here).
 # One test of 0113 wants consumers that join together to be in one first generation, as Kafka's own delay makes it.
 BROKER = ["num.partitions=4", "accepted.replication.factor=3", "group.initial.rebalance.delay.ms=500"]
@@ -35,9 +35,9 @@ SCENARIOS = {"default": ["auto.create.topics.enable=true"], "noautocreate": ["au
 # Tests of many sub-tests, and the function that calls these.
 PARTED = {"0081": "do_test_apis", "0113": "main_0113_cooperative_rebalance"}
 # These take longest, so they begin first.
-LONG = ["u_multiple_subscription_changes", "0077", "0102", "0089", "0056", "0038", "0091", "0093", "0059", "0045", "0033", "0131", "0018"]
+LONG = ["u_multiple_subscription_changes", "0150", "0077", "0139", "0102", "0089", "0056", "0038", "0091", "0093", "0059", "0045", "0033", "0131", "0018"]
 # A sub-test that skips itself, and what a test says where it skips a part without having made it a sub-test.
-LEFT_OUT = re.compile(r"\[ (\S+:\d+.*?: SKIP: .*?) \]$|\] (?:WARN: )?((?:Skipping .* tests?\b|Will not be able to verify).*)$", re.M)
+LEFT_OUT = re.compile(r"\[ (\S+:\d+[^\]]*: SKIP: [^\]]*?)\s*\]|\] (?:WARN: )?((?:Skipping .* tests?\b|Will not be able to verify).*)$", re.M)
 COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\(B")
 
 
@@ -123,6 +123,9 @@ class Librdkafka(ForeignSuite):
     def version(self):
         number = re.search(r"RD_KAFKA_VERSION\s+0x(\w\w)(\w\w)(\w\w)", (self.tree / "src" / "rdkafka.h").read_text())
         return ".".join(str(int(part, 16)) for part in number.groups())
+
+    def told_settings(self):
+        return [*BROKER, *self.settings, "auto.create.topics.enable=false where a test asks for that"]
 
     def wants(self, unit):
         return True

@@ -16,9 +16,9 @@ HEAD = """\
 
 <!-- Written by `tests/outside/card.py write`. CI runs again what is listed here as passing: `tests/outside/card.py check`. -->
 
-Other people's test suites and programs, unmodified, each against a rafka-server that was started for it with the
-settings named at its head. A suite's list of tests comes from the suite; a skip is not a pass; each test that does not
-pass is here with its reason.
+Other people's test suites and programs, unmodified, each against a rafka-server that was started for it, with defaults but
+where a section names settings. A suite's list of tests comes from the suite; a skip is not a pass; each test that does not
+pass is here with its reason. The minutes are those of the run that wrote this, on whatever else the machine had to do.
 
 """
 TABLE = "| suite | version | passed | failed | skipped | minutes |\n|---|---|---:|---:|---:|---:|\n"
@@ -57,7 +57,9 @@ def write_readme(suites, outcomes):
 
 
 def section(suite, outcome, reasons):
-    lines = [f"## {suite.title}", "", *wrapped(suite.about), ""]
+    told = suite.told_settings()
+    settings = ["", *wrapped("Settings: " + ", ".join(f"`{setting}`" for setting in told) + ".")] if told else []
+    lines = [f"## {suite.title}", "", *wrapped(suite.about), *settings, ""]
     passed = [r for r in outcome.results if r.passed]
     if suite.names_are_sentences:
         lines += ["Passed:", "", *(f"- {r.name}" for r in passed), ""]

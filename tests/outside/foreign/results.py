@@ -31,6 +31,10 @@ class ForeignSuite:
     names_are_sentences = False
     given = None  # the address of a broker to use instead of one of its own, where a suite can do that
 
+    def told_settings(self):
+        """The broker's settings that are not its defaults, for the page."""
+        return []
+
     def prepare(self):
         """Fetches and builds what it needs, into target/outside; only once."""
 
