@@ -28,6 +28,8 @@ mod groups;
 mod housekeeping;
 mod partition;
 mod settings;
+#[cfg(test)]
+mod simulation;
 mod text;
 mod topic_changes;
 mod topics;

@@ -17,6 +17,7 @@ use super::producers::Marker;
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, TimestampType};
 use super::state_file::LogState;
+use super::walk;
 use crate::base::limits::WRITE_PIECE_BYTES;
 use crate::base::{LeaderEpoch, Now, Offset};
 use crate::record::{BatchHeader, BatchView, ControlKind, HEADER_BYTES, ValidBatch, attributes};
@@ -50,6 +51,9 @@ impl PartitionLog {
         let writer = &mut *writer;
         self.check_retired()?;
         check_limits(batch, &writer.settings, now)?;
+        if writer.producers_due.is_some() {
+            self.heal(writer, now)?;
+        }
         if batch.header.has_producer_id()
             && let Some(repeated) = writer.producers.check(&batch.header, marker.as_ref())?
         {
@@ -167,6 +171,16 @@ impl PartitionLog {
             failure.reason = format!("a probe write failed: {error}");
             return Err(refused(&failure.reason));
         }
+        let (segments, gaps_below) = {
+            let shown = self.shown.read();
+            (shown.segments.clone(), shown.gaps_below)
+        };
+        if let Err(error) = walk::recall_producers(&self.files, writer, &segments, gaps_below) {
+            let reason = format!("its producers can't be read back: {error}");
+            writer.failure =
+                Some(Failure { reason: reason.clone(), probe_at_ms: Some(now.mono_ms + PROBE_INTERVAL_MS) });
+            return Err(refused(&reason));
+        }
         writer.failure = None;
         Ok(())
     }
@@ -190,6 +204,10 @@ impl PartitionLog {
 
     /// Seals the active segment and begins a new one at the log end.
     pub(super) fn roll(&self, writer: &mut Writer, now: Now) -> Result<Arc<Segment>, LogError> {
+        if writer.producers_due.is_some() {
+            let reason = "its producers are not read back yet".to_owned();
+            return Err(LogError::Failed { dir: self.files.dir.clone(), reason });
+        }
         let active = self.shown.read().active().cloned();
         let base = writer.next_offset;
         if let Some(active) = &active

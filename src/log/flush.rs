@@ -89,7 +89,8 @@ impl PartitionLog {
                 writer.unsafe_below = Some(writer.floor.offset);
             }
             // What a start found whole is kept, even if it could not be flushed again: part of it was acknowledged.
-            let mark = if shown.flushed.offset < writer.floor.offset { writer.floor } else { shown.flushed };
+            // At the same offset the floor knows its segment, which what was flushed before the start may not.
+            let mark = if shown.flushed.offset <= writer.floor.offset { writer.floor } else { shown.flushed };
             let keep = shown.segments.partition_point(|segment| Some(segment.base) <= mark.segment);
             let dropped = shown.segments.split_off(keep);
             shown.end = mark;

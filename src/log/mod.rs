@@ -70,5 +70,7 @@ pub use retention::Retained;
 pub use segment::SegmentSummary;
 pub use settings::{FlushPolicy, LogSettings, OpenAs, OpenReport, TimestampType};
 pub use state_file::{LogState, StateFlaw};
+#[cfg(test)]
+pub use testing::{RecoveryRule, set_rule_of_recovery};
 pub use times::TimeHit;
 pub use txn_index::AbortedTxn;

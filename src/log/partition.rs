@@ -70,6 +70,8 @@ pub(super) struct Writer {
     pub failure: Option<Failure>,
     /// A failure was logged, and nothing was appended since.
     pub failing: bool,
+    /// After a cut: what is known of producers is from before it, and must be read back first.
+    pub producers_due: Option<Mark>,
     /// The active segment can't be appended to any more, whatever room it has.
     pub must_roll: bool,
     /// How far compaction is; `None` before the first.

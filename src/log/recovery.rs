@@ -63,6 +63,11 @@ pub(super) fn recover(
     drop_below(&mut segments, log_start, report);
     // Without a state nothing says how much was safe; after a clean stop everything was.
     let hole_below = if start.clean && state.is_none() { Offset(i64::MAX) } else { known_end };
+    #[cfg(test)]
+    let hole_below = match super::testing::is_left_out(super::testing::RecoveryRule::TailCut) {
+        true => Offset(i64::MAX),
+        false => hole_below,
+    };
     let mut walk = Walk::new(files, gaps_below, start.log_start, hole_below, now, report);
     let mut begin = match &state {
         Some(state) => resume(&segments, state, &mut walk)?,
@@ -353,6 +358,7 @@ impl Assembly<'_> {
             floor: end,
             failure: None,
             failing: false,
+            producers_due: None,
             must_roll: !self.whole,
             compaction: self.compaction,
             unsafe_below: None,

@@ -323,13 +323,27 @@ pub(super) fn rewind(files: &Files, writer: &mut Writer, segments: &[Arc<Segment
         ::log::error!("{}: its indexes can't be shortened: {error}", last.log_path().display());
     }
     match rewind_producers(files, writer, segments, mark, gaps_below) {
-        Ok(producers) => writer.producers = producers,
+        Ok(producers) => (writer.producers, writer.producers_due) = (producers, None),
         Err(error) => {
-            // Better to know nothing of anybody than to refuse what follows on what is gone.
-            ::log::error!("{}: the producers can't be read back: {error}", files.dir.display());
-            writer.producers = Producers::default();
+            // Who knows too little takes a repetition for something new: nothing is appended until they are known.
+            ::log::error!("{}: the producers can't be read back yet: {error}", files.dir.display());
+            writer.producers_due = Some(mark);
         }
     }
+}
+
+/// Reads back the producers, if that is still to be done.
+pub(super) fn recall_producers(
+    files: &Files,
+    writer: &mut Writer,
+    segments: &[Arc<Segment>],
+    gaps_below: Offset,
+) -> io::Result<()> {
+    if let Some(mark) = writer.producers_due {
+        writer.producers = rewind_producers(files, writer, segments, mark, gaps_below)?;
+        writer.producers_due = None;
+    }
+    Ok(())
 }
 
 fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {

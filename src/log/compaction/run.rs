@@ -3,6 +3,7 @@
 //! Whoever calls it is not in a hurry, and nobody waits for it: files are read and written without a lock. The lock of
 //! the log's layout is held while a segment takes its place, that of the writer for the time of a copy.
 
+use std::io;
 use std::sync::Arc;
 
 use super::cleaned::{self, Cleaned};
@@ -16,12 +17,14 @@ use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::base::{Now, Offset};
 use crate::log::error::LogError;
 use crate::log::indexes::{OffsetEntry, TimeEntry};
+use crate::log::names::Kind;
 use crate::log::partition::PartitionLog;
 use crate::log::ready::read_state;
 use crate::log::scan::{Step, Verify};
 use crate::log::seek::Extent;
 use crate::log::segment::Segment;
 use crate::log::settings::LogSettings;
+use crate::log::state_file::LogState;
 use crate::record::{BatchHeader, BatchView};
 
 /// What a compaction did.
@@ -247,7 +250,7 @@ impl PartitionLog {
                 Err(Stop::Quietly) => return Ok(false),
                 Err(Stop::Failed(error)) => return Err(error),
                 Err(Stop::Unreadable(base, reason)) => {
-                    let path = self.files.path(base, crate::log::names::Kind::Log);
+                    let path = self.files.path(base, Kind::Log);
                     ::log::error!("{} is left out of compaction: {reason}", path.display());
                     self.layout.lock().left_alone.insert(base);
                     transactions = before;
@@ -332,9 +335,25 @@ impl PartitionLog {
             })?;
         }
         let next = last.extent.bound;
-        let state = read_state(&self.files, next).map_err(|error| last.failed(error))?;
-        let state = state.ok().filter(|state| state.segment.is_some_and(|of| of.base == last.segment.base));
+        let state = self.state_at(next).map_err(|error| last.failed(error))?;
+        let state = state.filter(|state| state.segment.is_some_and(|of| of.base == last.segment.base));
         Ok((out.finish(state)?, changed))
+    }
+
+    /// What is known of the moment when the log ended here. A file that can't be used must not stay: it would speak of
+    /// the old segment.
+    fn state_at(&self, offset: Offset) -> io::Result<Option<LogState>> {
+        for _ in 0..2 {
+            match read_state(&self.files, offset)? {
+                Ok(state) => return Ok(Some(state)),
+                Err(why) if why.is_empty() => return Ok(None),
+                // It may have gone wrong on its way here.
+                Err(_) => {}
+            }
+        }
+        self.files.remove(offset, Kind::Producers)?;
+        self.writer.lock().states.remove(&offset);
+        Ok(None)
     }
 
     /// From here on the log has the new segment. False if the old ones are no longer part of it.
@@ -354,9 +373,9 @@ impl PartitionLog {
             shown.segments.splice(at..at + sources.len(), [Arc::clone(&segment)]);
             let place = |base: Option<Offset>| base.is_some_and(|base| swap.base <= base && base < swap.next);
             let shown = &mut *shown;
-            for mark in [&mut shown.end, &mut shown.flushed] {
-                // All of it was flushed, so a mark in it stands at its end.
-                if place(mark.segment) {
+            for mark in [&mut shown.end, &mut shown.flushed, &mut writer.floor] {
+                // All of it was flushed, so a mark in it stands at its end; or is an older floor, which counts no more.
+                if place(mark.segment) && mark.offset >= swap.next {
                     (mark.segment, mark.position) = (Some(swap.base), segment.bytes());
                 }
             }
@@ -409,10 +428,15 @@ impl Source {
                 Step::Batch { position, header } => {
                     bytes.resize(header.total_bytes(), 0);
                     file.read_exact_at(position, &mut bytes).map_err(|error| self.failed(error))?;
-                    let batch = BatchView::parse(&bytes).map_err(|error| self.unreadable(&header, error))?;
-                    batch.verify_crc().map_err(|error| self.unreadable(&header, error))?;
-                    if !visit(&batch)? {
-                        return Ok(());
+                    match BatchView::parse(&bytes) {
+                        // The scan read it, too. Offsets lie outside the CRC, and where there are gaps nothing else
+                        // would tell that one went wrong on its way here.
+                        Ok(batch) if batch.header == header && batch.verify_crc().is_ok() => {
+                            if !visit(&batch)? {
+                                return Ok(());
+                            }
+                        }
+                        _ => return Err(self.failed(misread(position))),
                     }
                 }
                 Step::Damage { position, reason } => {
@@ -427,13 +451,18 @@ impl Source {
         }
     }
 
-    fn failed(&self, error: std::io::Error) -> Stop {
+    fn failed(&self, error: io::Error) -> Stop {
         Stop::Failed(LogError::io("compact", self.segment.log_path())(error))
     }
 
     fn unreadable(&self, header: &BatchHeader, why: impl std::fmt::Display) -> Stop {
         Stop::Unreadable(self.segment.base, format!("the batch at offset {}: {why}", header.base_offset))
     }
+}
+
+fn misread(position: u64) -> io::Error {
+    let sentence = format!("the batch at position {position} reads otherwise the second time");
+    io::Error::new(io::ErrorKind::InvalidData, sentence)
 }
 
 /// Segments that stay with their files, so that whoever reads them can go on when others have their names.
