@@ -15,6 +15,7 @@ use super::flusher::Flusher;
 use super::group_settings::GroupSettings;
 use super::groups::Coordinator;
 use super::partition::Partition;
+use super::reserve::Reserve;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
 use crate::base::{BrokerId, Clock, Now, Offset, PartitionId, TopicName, TopicPartition};
@@ -65,6 +66,7 @@ pub struct Core {
     /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
     checkpoint_writer: Mutex<()>,
     file_pool: Arc<FilePool>,
+    reserve: Reserve,
     /// Wakes the housekeeper when something waits for it.
     chores: crossbeam_channel::Sender<super::housekeeping::Chore>,
     stopping: AtomicBool,
@@ -89,6 +91,7 @@ impl Core {
         }
         let reserved = opened.log.catalogue().producer_ids_below;
         let (chores, work) = crossbeam_channel::unbounded();
+        let reserve = Reserve::new(Arc::clone(&disk), data.reserve_path());
         let flusher = Flusher::new(disk);
         let core = Arc::new(Core {
             config: RwLock::new(Arc::new(config)),
@@ -106,6 +109,7 @@ impl Core {
             cleaner: Cleaner::default(),
             checkpoint_writer: Mutex::default(),
             file_pool: FilePool::new(OPEN_SEALED_FILES_MAX),
+            reserve,
             chores,
             stopping: AtomicBool::new(false),
             stop_list: WaitList::new(),
@@ -144,6 +148,20 @@ impl Core {
 
     pub(super) fn fetch_sessions(&self) -> &FetchSessions {
         &self.fetch_sessions
+    }
+
+    /// What is kept back for when the disk is full.
+    pub fn reserve(&self) -> &Reserve {
+        &self.reserve
+    }
+
+    /// Makes the reserve whole if there is room, and lets everybody who was refused try again at once.
+    pub(super) fn restore_reserve(&self) {
+        if self.reserve.restore() {
+            for topic in self.topics().iter() {
+                topic.partitions.iter().for_each(|partition| partition.log().expect_room());
+            }
+        }
     }
 
     pub fn flusher(&self) -> &Flusher {
@@ -220,7 +238,8 @@ impl Core {
     ) -> Result<(), TopicError> {
         let mut decisions = self.decisions();
         let settings = change(&self.config())?;
-        decisions.decide(&Command::SetBrokerSettings { broker, settings })?;
+        let command = Command::SetBrokerSettings { broker, settings };
+        self.reserve.spend_on(|| decisions.decide(&command))?;
         self.refresh_broker_settings(decisions.catalogue());
         Ok(())
     }

@@ -8,6 +8,7 @@
 //! DATA/+rafka/checkpoints   recovery points and log starts
 //! DATA/+rafka/stopped       there after a clean stop only
 //! DATA/+rafka/boot          the boot under which the broker last ran
+//! DATA/+rafka/reserve       room kept back for when the disk is full
 //! DATA/+deleted/            topics on their way out
 //! DATA/<topic>/partition-<n>/
 //! ```
@@ -135,6 +136,10 @@ impl DataDir {
 
     pub fn commands_path(&self) -> PathBuf {
         self.own("commands")
+    }
+
+    pub fn reserve_path(&self) -> PathBuf {
+        self.own("reserve")
     }
 
     pub fn partition_path(&self, partition: &TopicPartition) -> PathBuf {

@@ -71,6 +71,7 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
     let mut last_checkpoint = last_retention;
     let mut last_expiry = last_retention;
     let mut unflushed_since = HashMap::new();
+    core.restore_reserve();
     loop {
         match work.recv_timeout(TICK) {
             Ok(Chore::EmptyDeleted) => {
@@ -82,6 +83,9 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
             Err(RecvTimeoutError::Timeout) => {}
         }
         let now = core.now();
+        if core.reserve().is_spent() {
+            core.restore_reserve();
+        }
         flush_by_time(core, &mut unflushed_since, now);
         if now.mono_ms - last_retention >= core.config().retention_check_interval_ms {
             core.keep_house(now);

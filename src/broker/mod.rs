@@ -27,6 +27,7 @@ mod group_settings;
 mod groups;
 mod housekeeping;
 mod partition;
+mod reserve;
 mod settings;
 #[cfg(test)]
 mod simulation;

@@ -132,11 +132,11 @@ impl Core {
         // A new topic of the same name has the same directories: nothing of this one may touch them any more.
         partitions().for_each(|partition| partition.log().retire());
         let deleted = self
-            .data()
-            .set_aside(name, id)
+            .reserve()
+            .spend_on(|| self.data().set_aside(name, id))
             .map_err(|source| TopicError::Disk { what: format!("moving the files of topic \"{name}\" away"), source });
         let command = Command::DeleteTopic { name: name.clone(), id };
-        let deleted = deleted.and_then(|()| Ok(decisions.decide(&command)?));
+        let deleted = deleted.and_then(|()| Ok(self.reserve().spend_on(|| decisions.decide(&command))?));
         if let Err(error) = deleted {
             if let Some(topic) = topic {
                 self.reopen(&topic, &entry);
@@ -234,7 +234,8 @@ impl Core {
         let topic = self.topic(name.as_str()).ok_or_else(|| TopicError::Unknown(name.to_string()))?;
         let overrides = change(&topic.overrides)?;
         let config = self.topic_config(name, &overrides);
-        decisions.decide(&Command::SetTopicSettings { name: name.clone(), settings: overrides.as_map().clone() })?;
+        let command = Command::SetTopicSettings { name: name.clone(), settings: overrides.as_map().clone() };
+        self.reserve().spend_on(|| decisions.decide(&command))?;
         let settings = Arc::new(partition_settings(&config, &self.config()));
         self.apply_settings(&topic, &settings);
         self.publish(|topics| {

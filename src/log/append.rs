@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use super::bounds::{PROBE_BYTES, PROBE_INTERVAL_MS};
 use super::disk::{DiskFile, OpenMode};
-use super::error::{AppendError, LogError};
+use super::error::{AppendError, LogError, is_disk_full};
 use super::names;
 use super::partition::{Failure, Mark, PartitionLog, Sealed, Writer};
 use super::producers::Marker;
@@ -155,34 +155,49 @@ impl PartitionLog {
         if !std::mem::replace(&mut writer.failing, true) {
             ::log::error!("{error}");
         }
-        writer.failure.get_or_insert_with(|| Failure { reason: error.to_string(), probe_at_ms: None });
+        let is_full = error.is_disk_full();
+        writer.failure.get_or_insert_with(|| Failure { reason: error.to_string(), is_full, probe_at_ms: None });
         error
     }
 
     /// After a failure: finds out whether the disk works again, now and then.
     fn heal(&self, writer: &mut Writer, now: Now) -> Result<(), LogError> {
         let Some(failure) = &mut writer.failure else { return Ok(()) };
-        let refused = |reason: &str| LogError::Failed { dir: self.files.dir.clone(), reason: reason.to_owned() };
+        let dir = &self.files.dir;
+        let refused = |failure: &Failure| {
+            let (reason, is_full) = (failure.reason.clone(), failure.is_full);
+            LogError::Failed { dir: dir.clone(), reason, is_full }
+        };
         if failure.probe_at_ms.is_some_and(|at| now.mono_ms < at) {
-            return Err(refused(&failure.reason));
+            return Err(refused(failure));
         }
         if let Err(error) = self.probe() {
             failure.probe_at_ms = Some(now.mono_ms + PROBE_INTERVAL_MS);
             failure.reason = format!("a probe write failed: {error}");
-            return Err(refused(&failure.reason));
+            failure.is_full = is_disk_full(&error);
+            return Err(refused(failure));
         }
         let (segments, gaps_below) = {
             let shown = self.shown.read();
             (shown.segments.clone(), shown.gaps_below)
         };
         if let Err(error) = walk::recall_producers(&self.files, writer, &segments, gaps_below) {
-            let reason = format!("its producers can't be read back: {error}");
-            writer.failure =
-                Some(Failure { reason: reason.clone(), probe_at_ms: Some(now.mono_ms + PROBE_INTERVAL_MS) });
-            return Err(refused(&reason));
+            let failure = writer.failure.insert(Failure {
+                reason: format!("its producers can't be read back: {error}"),
+                is_full: false,
+                probe_at_ms: Some(now.mono_ms + PROBE_INTERVAL_MS),
+            });
+            return Err(refused(failure));
         }
         writer.failure = None;
         Ok(())
+    }
+
+    /// Room was made: the next append finds out at once whether the disk works again.
+    pub fn expect_room(&self) {
+        if let Some(failure) = self.writer.lock().failure.as_mut().filter(|failure| failure.is_full) {
+            failure.probe_at_ms = None;
+        }
     }
 
     fn probe(&self) -> io::Result<()> {
@@ -206,7 +221,7 @@ impl PartitionLog {
     pub(super) fn roll(&self, writer: &mut Writer, now: Now) -> Result<Arc<Segment>, LogError> {
         if writer.producers_due.is_some() {
             let reason = "its producers are not read back yet".to_owned();
-            return Err(LogError::Failed { dir: self.files.dir.clone(), reason });
+            return Err(LogError::Failed { dir: self.files.dir.clone(), reason, is_full: false });
         }
         let active = self.shown.read().active().cloned();
         let base = writer.next_offset;

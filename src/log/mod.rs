@@ -58,7 +58,7 @@ pub use checkpoint::checkpoint_many;
 pub use compaction::Compacted;
 pub use disk::{Disk, DiskFile, FileFacts, OpenMode, Space};
 pub use epochs::EpochStart;
-pub use error::{AppendError, LogError, ReadError};
+pub use error::{AppendError, LogError, ReadError, is_disk_full};
 pub use file_pool::FilePool;
 pub use flush::{FlushTicket, flush_many};
 pub use indexes::{OffsetEntry, TimeEntry};

@@ -106,6 +106,8 @@ impl Sealed {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub reason: String,
+    /// There is no room; only somebody who makes some can help.
+    pub is_full: bool,
     /// In the monotonic time of whoever appends; `None`: at once.
     pub probe_at_ms: Option<i64>,
 }

@@ -153,6 +153,9 @@ fn append(
     if partition.is_deleted() {
         return Err(Refusal::new(ErrorCode::UnknownTopicOrPartition, "the topic was deleted"));
     }
+    if context.core.reserve().is_spent() {
+        return Err(Refusal::new(ErrorCode::KafkaStorageError, context.core.reserve().refusal()));
+    }
     match partition.append(&batch, context.now) {
         Ok(appended) => Ok((Arc::clone(partition), appended)),
         Err(error @ AppendError::Timestamp { now_ms, .. }) => {

@@ -96,7 +96,7 @@ pub(super) fn append(
     }
     let bytes = builder.finish(ProducerStamp::NONE).map_err(|_| ErrorCode::UnknownServerError)?;
     let batch = ValidBatch::built_here(&bytes).map_err(|_| ErrorCode::UnknownServerError)?;
-    let appended = partition.append(&batch, now).map_err(|error| {
+    let appended = core.reserve().append(partition, &batch, now).map_err(|error| {
         ::log::error!("{}: records of group {group:?} can't be kept: {error}", partition.name());
         for_members(error.error_code())
     })?;

@@ -214,6 +214,9 @@ impl TextSession {
         }
         let batch = ValidBatch::check(&bytes, &settings.rules)
             .map_err(|error| refused(error.error_code(), error.to_string()))?;
+        if core.reserve().is_spent() {
+            return Err(refused(ErrorCode::KafkaStorageError, core.reserve().refusal()));
+        }
         let appended = partition.append(&batch, now).map_err(|error| refused(error.error_code(), error.to_string()))?;
         // Subscribed before anybody looks: see `waiting`.
         let wait = partition.subscribe(&self.caller.waker);
