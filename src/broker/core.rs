@@ -16,6 +16,7 @@ use super::group_settings::GroupSettings;
 use super::groups::Coordinator;
 use super::partition::Partition;
 use super::reserve::Reserve;
+use super::topic_note::TopicNote;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
 use crate::base::{BrokerId, Clock, Now, Offset, PartitionId, TopicName, TopicPartition};
@@ -87,9 +88,14 @@ impl Core {
         let opened = CommandLog::open(Arc::clone(&disk), &path)
             .map_err(|source| OpenError::Commands { path: path.display().to_string(), source })?;
         for finding in &opened.findings {
-            ::log::warn!("{finding}");
+            ::log::error!("{finding}");
         }
-        let reserved = opened.log.catalogue().producer_ids_below;
+        let mut decisions = opened.log;
+        let is_doubtful = opened.is_empty || !opened.findings.is_empty();
+        for done in super::restore::restore(&data, &mut decisions, is_doubtful) {
+            ::log::warn!("{done}");
+        }
+        let reserved = decisions.catalogue().producer_ids_below;
         let (chores, work) = crossbeam_channel::unbounded();
         let reserve = Reserve::new(Arc::clone(&disk), data.reserve_path());
         let flusher = Flusher::new(disk);
@@ -99,7 +105,7 @@ impl Core {
             clock,
             listener,
             topics: RwLock::default(),
-            decisions: Mutex::new(opened.log),
+            decisions: Mutex::new(decisions),
             changing_directories: Mutex::default(),
             group_settings: GroupSettings::default(),
             producer_ids: Mutex::new(reserved..reserved),
@@ -117,6 +123,10 @@ impl Core {
         core.refresh_broker_settings(core.decisions().catalogue());
         core.group_settings.load(core.decisions().catalogue());
         core.open_topics()?;
+        if is_doubtful {
+            core.pass_used_producer_ids();
+        }
+        core.note_topics();
         core.load_groups();
         core.remove_deleted_soon();
         Ok((core, work))
@@ -256,6 +266,45 @@ impl Core {
         let id = ids.start;
         ids.start += 1;
         Ok(id)
+    }
+
+    /// An id that a producer of old has must not be given to a new one: its first batches would pass for repeats.
+    fn pass_used_producer_ids(&self) {
+        let topics = self.topics();
+        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        let used = partitions.flat_map(|partition| partition.log().producers()).map(|state| state.producer_id).max();
+        let mut decisions = self.decisions();
+        let Some(used) = used.filter(|used| *used >= decisions.catalogue().producer_ids_below) else { return };
+        // Whoever made up an id at the very end has it to himself.
+        let Some(below) = used.checked_add(1 + PRODUCER_ID_BLOCK) else { return };
+        match decisions.decide(&Command::ReserveProducerIds { below }) {
+            Ok(()) => *self.producer_ids.lock() = below..below,
+            Err(error) => ::log::error!("producer ids up to {used} are in use, and that can't be noted: {error}"),
+        }
+    }
+
+    /// Writes what the directory of a topic carries of the catalogue. It is of use only when that is lost, so a failure
+    /// costs nothing now.
+    pub(super) fn note_topic(&self, topic: &Topic) {
+        let path = self.data.topic_note_path(&topic.name);
+        if let Err(error) = topic.note().write(self.data.disk().as_ref(), &path) {
+            ::log::warn!("{} can't be written: {error}", path.display());
+        }
+    }
+
+    /// At the start: notes that are missing, damaged or behind are written anew.
+    fn note_topics(&self) {
+        let disk = self.data.disk();
+        for topic in self.topics().iter() {
+            let path = self.data.topic_note_path(&topic.name);
+            let note = TopicNote::read(disk.as_ref(), &path);
+            if note.is_none() && disk.facts(&path).is_ok() {
+                ::log::warn!("{} is damaged and is written anew", path.display());
+            }
+            if note != Some(topic.note()) {
+                self.note_topic(topic);
+            }
+        }
     }
 
     pub(super) fn publish<T>(&self, change: impl FnOnce(&mut Topics) -> T) -> T {

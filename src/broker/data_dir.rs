@@ -10,6 +10,7 @@
 //! DATA/+rafka/boot          the boot under which the broker last ran
 //! DATA/+rafka/reserve       room kept back for when the disk is full
 //! DATA/+deleted/            topics on their way out
+//! DATA/<topic>/topic         what the catalogue says of the topic, in case that is lost
 //! DATA/<topic>/partition-<n>/
 //! ```
 //!
@@ -23,6 +24,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::restore::FoundTopic;
+use super::topic_note::TopicNote;
 use crate::base::{BrokerId, Offset, PartitionId, TopicName, TopicPartition, Uuid};
 use crate::log::Disk;
 use crate::log::whole_file;
@@ -30,11 +33,16 @@ use crate::log::whole_file;
 /// The format this program reads and writes.
 const FORMAT: u32 = 1;
 
-const OWN: &str = "+rafka";
+pub(super) const OWN: &str = "+rafka";
 const DELETED: &str = "+deleted";
 /// A topic's directory, and a partition's in it.
 const SKELETON_DEPTH: usize = 2;
 const PARTITION_PREFIX: &str = "partition-";
+const LOG_SUFFIX: &str = ".log";
+/// In a topic's directory.
+pub(super) const NOTE: &str = "topic";
+/// What is in the note of a clean stop.
+const CLEAN: &[u8] = b"clean\n";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +65,12 @@ pub enum DataDirError {
 struct Identity {
     cluster_id: String,
     broker_id: BrokerId,
+}
+
+impl Identity {
+    fn parse(json: &[u8]) -> Option<Identity> {
+        serde_json::from_slice(json).ok()
+    }
 }
 
 /// Where a partition's recovery may begin, and where its log starts.
@@ -150,6 +164,42 @@ impl DataDir {
         self.path.join(topic.as_str())
     }
 
+    pub fn topic_note_path(&self, topic: &TopicName) -> PathBuf {
+        self.topic_path(topic).join(NOTE)
+    }
+
+    /// Every directory that may be a topic's, with what it carries of the catalogue.
+    pub fn found_topics(&self, wanted: impl Fn(&TopicName) -> bool) -> io::Result<Vec<FoundTopic>> {
+        let mut found = Vec::new();
+        for name in self.topic_directories()?.into_iter().filter(wanted) {
+            let path = self.topic_path(&name);
+            if !self.disk.facts(&path)?.is_dir {
+                continue;
+            }
+            let note = TopicNote::read(self.disk.as_ref(), &self.topic_note_path(&name));
+            let mut topic =
+                FoundTopic { note: note.filter(|note| note.name == name), name, partitions: 0, has_data: false };
+            for entry in self.disk.list(&path)? {
+                let Some(number) = entry.strip_prefix(PARTITION_PREFIX).and_then(|n| n.parse::<i32>().ok()) else {
+                    continue;
+                };
+                topic.partitions = topic.partitions.max(number.saturating_add(1));
+                topic.has_data |= self.has_data(&path.join(&entry))?;
+            }
+            found.push(topic);
+        }
+        Ok(found)
+    }
+
+    fn has_data(&self, partition: &Path) -> io::Result<bool> {
+        for file in self.disk.list(partition)? {
+            if file.ends_with(LOG_SUFFIX) && self.disk.facts(&partition.join(&file))?.bytes > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Names in the directory that look like topics, known or not.
     pub fn topic_directories(&self) -> io::Result<Vec<TopicName>> {
         let mut names: Vec<_> =
@@ -240,13 +290,12 @@ impl DataDir {
     /// The last checkpoints; `None` if they are missing or damaged, which costs time and nothing else.
     pub fn read_checkpoints(&self) -> Option<BTreeMap<TopicPartition, Checkpoint>> {
         let sealed = whole_file::read(self.disk.as_ref(), &self.own("checkpoints")).ok()?;
-        let text = std::str::from_utf8(whole_file::unseal(&sealed)?).ok()?;
-        text.lines().map(parse_checkpoint).collect()
+        parse_checkpoints(whole_file::unseal(&sealed)?)
     }
 
     /// Says that everything is flushed and closed. The last thing a clean stop does.
     pub fn note_clean_stop(&self) -> io::Result<()> {
-        whole_file::replace(self.disk.as_ref(), &self.own("stopped"), &whole_file::seal(b"clean\n".to_vec()))
+        whole_file::replace(self.disk.as_ref(), &self.own("stopped"), &whole_file::seal(CLEAN.to_vec()))
     }
 
     fn own(&self, name: &str) -> PathBuf {
@@ -256,8 +305,7 @@ impl DataDir {
     fn identity(disk: &dyn Disk, own: &Path, broker_id: BrokerId, cluster_id: Option<&str>) -> io::Result<Identity> {
         let path = own.join("identity");
         if let Ok(sealed) = whole_file::read(disk, &path) {
-            let known = whole_file::unseal(&sealed).and_then(|json| serde_json::from_slice(json).ok());
-            if let Some(known) = known {
+            if let Some(known) = whole_file::unseal(&sealed).and_then(Identity::parse) {
                 return Ok(known);
             }
             ::log::warn!("{} is damaged and is written anew; the cluster id changes", path.display());
@@ -273,7 +321,7 @@ impl DataDir {
     /// Reads how the last run ended, and makes sure that this one, if it is killed, does not look clean.
     fn note_start(disk: &dyn Disk, own: &Path) -> io::Result<LastStop> {
         let stopped = own.join("stopped");
-        let clean = whole_file::read(disk, &stopped).is_ok_and(|sealed| whole_file::unseal(&sealed).is_some());
+        let clean = whole_file::read(disk, &stopped).is_ok_and(|sealed| whole_file::unseal(&sealed) == Some(CLEAN));
         match disk.remove(&stopped) {
             Ok(()) => disk.sync_dir(own)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -290,6 +338,23 @@ impl DataDir {
         }
         Ok(LastStop { clean, same_boot })
     }
+}
+
+/// Whether this is what the broker writes under that name into its own directory, without the seal.
+pub(super) fn is_plausible(name: &str, content: &[u8]) -> bool {
+    match name {
+        "identity" => Identity::parse(content).is_some(),
+        "checkpoints" => parse_checkpoints(content).is_some(),
+        "stopped" => content == CLEAN,
+        // A UUID and a line's end, or nothing where the system has none.
+        "boot" => content.is_empty() || content.len() == 37 && !content.contains(&b' '),
+        _ => true,
+    }
+}
+
+/// Whether a directory with these names in it is a topic's.
+pub(super) fn has_partitions(names: &[String]) -> bool {
+    names.iter().any(|name| name.strip_prefix(PARTITION_PREFIX).is_some_and(|n| n.parse::<i32>().is_ok()))
 }
 
 /// Whether a broker runs on this data directory now: for who only looks, and takes nothing.
@@ -324,6 +389,10 @@ fn check_format(disk: &dyn Disk, path: &Path) -> Result<(), DataDirError> {
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+fn parse_checkpoints(text: &[u8]) -> Option<BTreeMap<TopicPartition, Checkpoint>> {
+    std::str::from_utf8(text).ok()?.lines().map(parse_checkpoint).collect()
 }
 
 fn parse_checkpoint(line: &str) -> Option<(TopicPartition, Checkpoint)> {

@@ -26,13 +26,16 @@ mod flusher;
 mod group_settings;
 mod groups;
 mod housekeeping;
+mod own_files;
 mod partition;
 mod reserve;
+mod restore;
 mod settings;
 #[cfg(test)]
 mod simulation;
 mod text;
 mod topic_changes;
+mod topic_note;
 mod topics;
 mod waiting;
 
@@ -41,7 +44,9 @@ pub use answer::{Answer, Pending, Reply};
 pub use api::answer;
 pub use caller::{Caller, ListenerName, Operation, Resource, authorize};
 pub use data_dir::is_in_use;
+pub use groups::GroupRecord;
 pub use housekeeping::{Chore, run as keep_house};
+pub use own_files::{OwnProblem, check_own_files};
 pub use partition::Partition;
 pub use text::{TextSession, TextStep};
 pub use topics::{NewTopic, Topic, TopicError};

@@ -100,6 +100,7 @@ impl Core {
         self.apply_settings(&topic, &Arc::new(partition_settings(&config, &self.config())));
         let topic = Arc::new(topic.changed(topic.partitions.clone(), overrides, config));
         self.publish(|topics| topics.insert(Arc::clone(&topic)));
+        self.note_topic(&topic);
         Ok(topic)
     }
 
@@ -238,9 +239,9 @@ impl Core {
         self.reserve().spend_on(|| decisions.decide(&command))?;
         let settings = Arc::new(partition_settings(&config, &self.config()));
         self.apply_settings(&topic, &settings);
-        self.publish(|topics| {
-            topics.insert(Arc::new(topic.changed(topic.partitions.clone(), overrides, config)));
-        });
+        let changed = Arc::new(topic.changed(topic.partitions.clone(), overrides, config));
+        self.publish(|topics| topics.insert(Arc::clone(&changed)));
+        self.note_topic(&changed);
         Ok(())
     }
 

@@ -41,5 +41,5 @@ pub use coordinator::{Committer, Coordinator};
 pub use kind::GroupKind;
 pub use mailbox::Mailbox;
 pub use offsets::GroupOffsets;
-pub use records::OffsetValue;
+pub use records::{GroupRecord, OffsetValue};
 pub use writes::Pledge;
