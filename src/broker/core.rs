@@ -171,6 +171,8 @@ impl Core {
             for topic in self.topics().iter() {
                 topic.partitions.iter().for_each(|partition| partition.log().expect_room());
             }
+            // Those of topics that were made in the meantime found no room either.
+            self.note_topics();
         }
     }
 
