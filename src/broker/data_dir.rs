@@ -28,6 +28,7 @@ use super::restore::FoundTopic;
 use super::topic_note::TopicNote;
 use crate::base::{BrokerId, Offset, PartitionId, TopicName, TopicPartition, Uuid};
 use crate::log::Disk;
+use crate::log::inspect::{Found, walk_log};
 use crate::log::whole_file;
 
 /// The format this program reads and writes.
@@ -178,22 +179,30 @@ impl DataDir {
             }
             let note = TopicNote::read(self.disk.as_ref(), &self.topic_note_path(&name));
             let mut topic =
-                FoundTopic { note: note.filter(|note| note.name == name), name, partitions: 0, has_data: false };
+                FoundTopic { note: note.filter(|note| note.name == name), name, partitions: 0, has_batches: false };
             for entry in self.disk.list(&path)? {
                 let Some(number) = entry.strip_prefix(PARTITION_PREFIX).and_then(|n| n.parse::<i32>().ok()) else {
                     continue;
                 };
                 topic.partitions = topic.partitions.max(number.saturating_add(1));
-                topic.has_data |= self.has_data(&path.join(&entry))?;
+                topic.has_batches |= self.has_batches(&path.join(&entry))?;
             }
             found.push(topic);
         }
         Ok(found)
     }
 
-    fn has_data(&self, partition: &Path) -> io::Result<bool> {
-        for file in self.disk.list(partition)? {
-            if file.ends_with(LOG_SUFFIX) && self.disk.facts(&partition.join(&file))?.bytes > 0 {
+    fn has_batches(&self, partition: &Path) -> io::Result<bool> {
+        for file in self.disk.list(partition)?.iter().filter(|file| file.ends_with(LOG_SUFFIX)) {
+            let mut is_batch = false;
+            walk_log(self.disk.as_ref(), &partition.join(file), true)?.run(|_, found| {
+                is_batch = match found {
+                    Found::Batch { .. } => true,
+                    Found::Damage(damage) => damage.next.is_some(),
+                };
+                Ok(false)
+            })?;
+            if is_batch {
                 return Ok(true);
             }
         }

@@ -18,8 +18,8 @@ pub struct FoundTopic {
     pub note: Option<TopicNote>,
     /// One more than the highest number among its partitions' directories.
     pub partitions: i32,
-    /// There is a byte in one of them.
-    pub has_data: bool,
+    /// In one of them is a log with a good batch: there is no doubt what it is.
+    pub has_batches: bool,
 }
 
 /// Decides what the catalogue has lost; a sentence for each thing done.
@@ -84,7 +84,7 @@ fn lost(catalogue: &Catalogue, found: &[FoundTopic], is_doubtful: bool) -> Vec<(
                 }
             }
             (None, Some(note)) => commands.push(create(note, partitions)),
-            (None, None) if topic.has_data => {
+            (None, None) if topic.has_batches => {
                 let (id, settings) = (Uuid::random(), Default::default());
                 let command = Command::CreateTopic { name: name.clone(), id, partitions, settings };
                 let sentence =
@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn found(note: TopicNote) -> FoundTopic {
-        FoundTopic { name: note.name.clone(), partitions: note.partitions, note: Some(note), has_data: true }
+        FoundTopic { name: note.name.clone(), partitions: note.partitions, note: Some(note), has_batches: true }
     }
 
     /// The catalogue after what was lost has been decided again.
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_whole_catalogue_is_right_but_for_what_it_does_not_know() {
         let whole = catalogue(&[note("a", 1, 1, None), note("moved-away", 2, 1, None)]);
-        let bare = FoundTopic { name: name("stranger"), note: None, partitions: 1, has_data: true };
+        let bare = FoundTopic { name: name("stranger"), note: None, partitions: 1, has_batches: true };
         let there = [found(note("a", 1, 4, Some("5"))), found(note("cut-off", 3, 2, None)), bare];
         let commands = lost(&whole, &there, false);
         let created: Vec<_> = commands.iter().map(|(command, _)| command).collect();
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_directory_without_a_note_still_has_its_records() {
-        let bare = |has_data| FoundTopic { name: name("t"), note: None, partitions: 2, has_data };
+        let bare = |has_batches| FoundTopic { name: name("t"), note: None, partitions: 2, has_batches };
         let after = restored(Catalogue::default(), &[bare(true)]);
         assert_eq!(after.topics[&name("t")].partition_count(), 2);
         assert!(restored(Catalogue::default(), &[bare(false)]).topics.is_empty());
