@@ -200,3 +200,7 @@ impl Job<'_> {
         TopicPartition { topic: self.topic.name.clone(), partition: self.index }
     }
 }
+
+#[cfg(test)]
+#[path = "opening_tests.rs"]
+mod tests;

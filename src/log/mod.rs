@@ -45,7 +45,7 @@ mod segment;
 mod settings;
 mod state_file;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod times;
