@@ -153,8 +153,9 @@ impl DataDir {
         self.own("commands")
     }
 
-    pub fn reserve_path(&self) -> PathBuf {
-        self.own("reserve")
+    /// In a data directory that may not be open yet.
+    pub fn reserve_path(data_dir: &Path) -> PathBuf {
+        data_dir.join(OWN).join("reserve")
     }
 
     pub fn partition_path(&self, partition: &TopicPartition) -> PathBuf {
@@ -302,6 +303,11 @@ impl DataDir {
         parse_checkpoints(whole_file::unseal(&sealed)?)
     }
 
+    /// Makes durable that the marker of the last clean stop is gone.
+    pub fn settle_start(&self) -> io::Result<()> {
+        self.disk.sync_dir(&self.path.join(OWN))
+    }
+
     /// Says that everything is flushed and closed. The last thing a clean stop does.
     pub fn note_clean_stop(&self) -> io::Result<()> {
         whole_file::replace(self.disk.as_ref(), &self.own("stopped"), &whole_file::seal(CLEAN.to_vec()))
@@ -327,12 +333,15 @@ impl DataDir {
         Ok(identity)
     }
 
-    /// Reads how the last run ended, and makes sure that this one, if it is killed, does not look clean.
+    /// Reads how the last run ended, and takes the marker of a clean stop away, so that this run does not look clean if
+    /// it is killed. That it is gone need not be durable before the broker answers: a marker that comes back by a power
+    /// cut vouches only for the partitions that the checkpoints of that stop name, and their state files are read
+    /// whatever it says.
     fn note_start(disk: &dyn Disk, own: &Path) -> io::Result<LastStop> {
         let stopped = own.join("stopped");
         let clean = whole_file::read(disk, &stopped).is_ok_and(|sealed| whole_file::unseal(&sealed) == Some(CLEAN));
         match disk.remove(&stopped) {
-            Ok(()) => disk.sync_dir(own)?,
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -342,8 +351,12 @@ impl DataDir {
         let before = whole_file::read(disk, &boot_path).unwrap_or_default();
         let same_boot = !boot.is_empty() && whole_file::unseal(&before) == Some(boot.as_slice());
         if !same_boot {
-            // Not flushed: a power cut that takes it begins another boot anyway.
-            whole_file::Prepared::write(disk, &boot_path, &whole_file::seal(boot))?.commit(disk)?;
+            // Not flushed: a power cut that takes it begins another boot anyway. Without it every start counts as one
+            // after a power cut.
+            let written = whole_file::Prepared::write(disk, &boot_path, &whole_file::seal(boot));
+            if let Err(error) = written.and_then(|prepared| prepared.commit(disk)) {
+                ::log::warn!("{} can't be written: {error}", boot_path.display());
+            }
         }
         Ok(LastStop { clean, same_boot })
     }

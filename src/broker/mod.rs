@@ -8,7 +8,7 @@
 //! group_settings  what groups set themselves            fetch_sessions/  which partitions a client named before
 //! partition     a log and how far it is safe to read    flusher     group commit
 //! waiting       who waits, and how they are woken       housekeeping  what is due by and by
-//! cleaning      compaction of what is due
+//! cleaning      compaction of what is due               opening, offline  the start; what could not be opened
 //! ```
 //!
 //! What always holds: a handler never blocks (it answers, or returns what it waits for); time is handed in; nothing
@@ -26,6 +26,8 @@ mod flusher;
 mod group_settings;
 mod groups;
 mod housekeeping;
+mod offline;
+mod opening;
 mod own_files;
 mod partition;
 mod reserve;

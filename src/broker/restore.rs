@@ -7,6 +7,7 @@
 
 use super::catalogue::{Catalogue, Command, CommandLog};
 use super::data_dir::DataDir;
+use super::reserve::Reserve;
 use super::topic_note::TopicNote;
 use crate::base::{TopicName, Uuid};
 
@@ -23,7 +24,7 @@ pub struct FoundTopic {
 }
 
 /// Decides what the catalogue has lost; a sentence for each thing done.
-pub fn restore(data: &DataDir, decisions: &mut CommandLog, is_doubtful: bool) -> Vec<String> {
+pub fn restore(data: &DataDir, decisions: &mut CommandLog, reserve: &Reserve, is_doubtful: bool) -> Vec<String> {
     let mut told = Vec::new();
     if is_doubtful {
         // A deletion that was not decided leaves the directory aside, not gone.
@@ -40,7 +41,7 @@ pub fn restore(data: &DataDir, decisions: &mut CommandLog, is_doubtful: bool) ->
         Err(error) => return vec![format!("{} can't be listed: {error}", data.path().display())],
     };
     for (command, sentence) in lost(decisions.catalogue(), &found, is_doubtful) {
-        match decisions.decide(&command) {
+        match reserve.spend_on(|| decisions.decide(&command)) {
             Ok(()) => told.push(sentence),
             Err(error) => told.push(format!("{sentence}, but that failed: {error}")),
         }

@@ -84,11 +84,11 @@ fn put_record(core: &Core, topic: &str) {
     let batch = builder.finish(ProducerStamp::NONE).expect("no codec");
     let partition = topic.partition(0).expect("there");
     partition.append(&ValidBatch::built_here(&batch).expect("built here"), core.now()).expect("appended");
-    partition.log().flush().expect("flushed");
+    partition.log().expect("online").flush().expect("flushed");
 }
 
 fn records(core: &Core, topic: &str) -> Option<i64> {
-    Some(core.topic(topic)?.partition(0).expect("a partition").log().log_end().0)
+    Some(core.topic(topic)?.partition(0).expect("a partition").log().expect("online").log_end().0)
 }
 
 /// Whatever happened before, the name can be used: it is taken by a whole topic, or free.

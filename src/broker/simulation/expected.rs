@@ -110,7 +110,7 @@ impl Owed {
 
 /// Reads a partition from its start up to an offset, as a consumer does: a batch that fails its CRC is fetched again.
 pub(super) fn read_all(partition: &Partition, upto: Offset, compacted: bool) -> Result<Held, String> {
-    let (name, log) = (partition.name(), partition.log());
+    let (name, log) = (partition.name(), partition.log().expect("online"));
     let start = log.log_start();
     let mut held = Held { start: start.0, records: BTreeMap::new() };
     let mut next = start;

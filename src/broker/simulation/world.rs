@@ -388,7 +388,7 @@ impl World {
     fn read(&mut self) -> Outcome {
         let Some((name, partition)) = self.some_partition() else { return Ok(()) };
         let upto = match self.without {
-            Some(Rule::HighWatermark) => partition.log().log_end(),
+            Some(Rule::HighWatermark) => partition.log().expect("online").log_end(),
             _ => partition.high_watermark(),
         };
         let owed = self.expected.partitions.get_mut(&name).expect("known");
@@ -406,14 +406,14 @@ impl World {
         let core = self.core();
         let Some((name, partition)) = self.some_partition() else { return Ok(()) };
         let owed = self.expected.partitions.get_mut(&name).expect("known");
-        let (start, end) = (partition.log().log_start().0, partition.high_watermark().0);
+        let (start, end) = (partition.log().expect("online").log_start().0, partition.high_watermark().0);
         if owed.compacted || end <= start {
             return Ok(());
         }
         let before = start + self.chance.below((end - start) as usize + 1) as i64;
         let noted = core.write_checkpoints_with(Some((&name, Offset(before))));
-        let trimmed = noted.is_ok() && partition.log().trim(Offset(before)).is_ok();
-        let now_at = partition.log().log_start().0;
+        let trimmed = noted.is_ok() && partition.log().expect("online").trim(Offset(before)).is_ok();
+        let now_at = partition.log().expect("online").log_start().0;
         // Without an answer it may come about, now or at the next start.
         let least = if trimmed { before.max(*owed.start.start()) } else { *owed.start.start() };
         owed.start = least..=before.max(now_at).max(*owed.start.end());
@@ -426,7 +426,7 @@ impl World {
         for (name, owed) in &mut self.expected.partitions {
             let topic = self.core.as_ref().and_then(|core| core.topic(name.topic.as_str()));
             if let Some(partition) = topic.as_ref().and_then(|topic| topic.partition(name.partition.0)) {
-                let start = partition.log().log_start().0;
+                let start = partition.log().expect("online").log_start().0;
                 // What retention takes may come back with a power cut, as long as nobody was promised otherwise.
                 owed.start = *owed.start.start()..=start.max(*owed.start.end());
                 owed.records = owed.records.split_off(&start);
@@ -530,7 +530,7 @@ impl World {
             let Some(partition) = topic.as_ref().and_then(|topic| topic.partition(name.partition.0)) else {
                 return Err(format!("{name} is lost"));
             };
-            let found = read_all(partition, partition.log().log_end(), owed.compacted)?;
+            let found = read_all(partition, partition.log().expect("online").log_end(), owed.compacted)?;
             owed.check(name, &found)?;
             owed.start = *owed.start.start()..=found.start.max(*owed.start.end());
             held.insert(name.clone(), found);
