@@ -212,7 +212,7 @@ fn before_anything_is_measured_ctrl_c_prints_nothing_and_leaves_no_topic() {
     let server = Server::start(&[]);
     let running = Running::start(ADMIN, &server.bootstrap(), &["bench", "consume", "--records", "1000000000000"]);
     until("a topic that is filled", || topics(&server).first().filter(|name| records(&server, name) > 0).map(drop));
-    running.signal("INT");
+    running.signal("TERM");
     let ran = running.end();
     assert_eq!((ran.code, ran.stdout.len(), ran.stderr.as_str()), (130, 0, ""));
     assert_eq!(topics(&server), [""; 0]);
@@ -227,7 +227,7 @@ fn a_broker_that_is_gone_holds_up_nobody_who_wants_to_leave() {
     let topic = under_way(&server);
     server.kill();
     assert!(running.note().contains("trying again"));
-    running.signal("INT");
+    running.signal("TERM");
     let ran = running.end();
     assert_eq!(ran.code, 130, "{}", ran.stderr);
     assert!(ran.stdout.starts_with(b"produce\tacknowledged\t"), "{:?}", String::from_utf8_lossy(&ran.stdout));

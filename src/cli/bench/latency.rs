@@ -10,7 +10,7 @@ use super::following::{Follower, UNKNOWN};
 use super::ground::{Ground, midway};
 use super::measured::{Latency, Measured, Run, Until, Work};
 use super::pace::{Schedule, wake_in_time};
-use super::payload::{STAMP_BYTES, Stamp};
+use super::payload::{Letters, STAMP_BYTES, Stamp};
 use super::sending::{Bounds, Sender, Sent, took};
 use crate::cli::Progress;
 use crate::cli::failure::Failure;
@@ -58,7 +58,7 @@ pub(in crate::cli) fn latency(
 /// A sender and a follower whose connections are open.
 fn prepare(ground: &Ground, run: u64) -> Result<(Sender<'_>, Follower), Failure> {
     let mut follower = Follower::new(ground, run)?;
-    let mut sender = Sender::new(ground, Some(run))?;
+    let mut sender = Sender::new(ground, Letters::new(ground.size), Some(run))?;
     let warming_up = Stamp { run, number: WARMING_UP };
     let sent = sender.warm_up(warming_up)?;
     follower.wait_for(warming_up, sent)?;

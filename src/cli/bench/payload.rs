@@ -1,22 +1,22 @@
 //! What is in the records: letters at random, as in Kafka's own performance tools, so that compression has something to
 //! do and no easy time. A record whose way is followed begins with a stamp.
 
+use std::sync::Arc;
+
 /// No batch comes near it, so a codec does not meet the same letters twice.
 const LETTERS: usize = 1024 * 1024;
 /// Run and number, eight bytes each.
 pub(super) const STAMP_BYTES: usize = 16;
 
-/// Values of one size, made without a cost worth measuring.
-#[derive(Debug)]
-pub(super) struct Payload {
-    letters: Vec<u8>,
-    at: usize,
+/// Letters for values of one size, made once for all senders.
+#[derive(Debug, Clone)]
+pub(super) struct Letters {
+    all: Arc<[u8]>,
     size: usize,
-    stamped: Vec<u8>,
 }
 
-impl Payload {
-    pub(super) fn new(size: usize) -> Payload {
+impl Letters {
+    pub(super) fn new(size: usize) -> Letters {
         let mut state = getrandom::u64().unwrap_or(1) | 1;
         let letter = |_| {
             // Xorshift: it is to look random to a codec, and to nobody else.
@@ -25,15 +25,30 @@ impl Payload {
             state ^= state << 17;
             b'A' + ((state >> 33) % 26) as u8
         };
-        Payload { letters: (0..LETTERS + size).map(letter).collect(), at: 0, size, stamped: Vec::new() }
+        Letters { all: (0..LETTERS + size).map(letter).collect(), size }
+    }
+}
+
+/// A sender's values, made without a cost worth measuring.
+#[derive(Debug)]
+pub(super) struct Payload {
+    letters: Letters,
+    at: usize,
+    stamped: Vec<u8>,
+}
+
+impl Payload {
+    pub(super) fn new(letters: Letters) -> Payload {
+        Payload { letters, at: 0, stamped: Vec::new() }
     }
 
     /// The next value.
     #[inline]
     pub(super) fn next(&mut self) -> &[u8] {
-        let at = if self.at + self.size > self.letters.len() { 0 } else { self.at };
-        self.at = at + self.size;
-        &self.letters[at..at + self.size]
+        let Letters { all, size } = &self.letters;
+        let at = if self.at + size > all.len() { 0 } else { self.at };
+        self.at = at + size;
+        &all[at..at + size]
     }
 
     /// The next value, with a stamp in front; never shorter than the stamp.
@@ -70,7 +85,7 @@ mod tests {
     #[test]
     fn values_have_their_size_and_do_not_repeat_themselves() {
         for size in [0, 1, 100, 1_500_000] {
-            let mut payload = Payload::new(size);
+            let mut payload = Payload::new(Letters::new(size));
             let first = payload.next().to_vec();
             assert!(first.len() == size && first.iter().all(u8::is_ascii_uppercase));
             assert!(size < 10 || payload.next() != first);
@@ -82,7 +97,7 @@ mod tests {
     fn a_stamp_is_read_back() {
         let stamp = Stamp { run: 7, number: 1 << 40 };
         for size in [0, 16, 100] {
-            let mut payload = Payload::new(size);
+            let mut payload = Payload::new(Letters::new(size));
             let value = payload.next_stamped(stamp);
             assert_eq!((value.len(), Stamp::of(value)), (size.max(STAMP_BYTES), Some(stamp)));
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::ground::{Ground, midway};
 use super::measured::{Latency, Measured, Run, Until, Work};
 use super::pace::{Schedule, wake_in_time};
+use super::payload::Letters;
 use super::sending::{Bounds, Sender, Sent, took};
 use crate::cli::Progress;
 use crate::client::ClientError;
@@ -24,8 +25,9 @@ pub(in crate::cli) struct Load {
 }
 
 pub(in crate::cli) fn produce(ground: &Ground, load: &Load, progress: &Progress) -> Run {
-    let senders = (0..load.producers).map(|_| Sender::new(ground, None)).collect::<Result<Vec<_>, ClientError>>();
-    let senders = match senders {
+    let letters = Letters::new(ground.size);
+    let senders = (0..load.producers).map(|_| Sender::new(ground, letters.clone(), None));
+    let senders = match senders.collect::<Result<Vec<_>, ClientError>>() {
         Ok(senders) => senders,
         Err(e) => return Run::failed(e),
     };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::ground::{FINISH_WITHIN, Ground};
 use super::measured::Latency;
 use super::pace::{Moments, Schedule};
-use super::payload::{Payload, Stamp};
+use super::payload::{Letters, Payload, Stamp};
 use crate::base::{Now, PartitionId};
 use crate::cli::Progress;
 use crate::client::producer::TopicHandle;
@@ -59,7 +59,6 @@ pub(super) struct Sender<'a> {
     topic: TopicHandle,
     partitioner: Partitioner,
     payload: Payload,
-    /// The run whose stamp the records get.
     run: Option<u64>,
     pace: Pace,
     number: u64,
@@ -69,7 +68,8 @@ pub(super) struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    pub(super) fn new(ground: &'a Ground, run: Option<u64>) -> Result<Sender<'a>, ClientError> {
+    /// With a `run`, records get its stamp.
+    pub(super) fn new(ground: &'a Ground, letters: Letters, run: Option<u64>) -> Result<Sender<'a>, ClientError> {
         let (cluster, _) = ground.connect_to_topic()?;
         let mut producer = Producer::new(cluster, ground.producer.clone())?;
         let topic = producer.open(&ground.topic, false)?;
@@ -79,7 +79,7 @@ impl<'a> Sender<'a> {
             producer,
             topic,
             partitioner,
-            payload: Payload::new(ground.size),
+            payload: Payload::new(letters),
             run,
             pace: Pace::Free(Moments::new()),
             number: 0,
