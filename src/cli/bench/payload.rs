@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-/// No batch comes near it, so a codec does not meet the same letters twice.
-const LETTERS: usize = 1024 * 1024;
+/// No batch comes near it, so a codec does not meet the same letters twice. A prime: whatever their size, records begin
+/// somewhere else each time.
+const LETTERS: usize = 1_048_573;
 /// Run and number, eight bytes each.
 pub(super) const STAMP_BYTES: usize = 16;
 
@@ -46,8 +47,8 @@ impl Payload {
     #[inline]
     pub(super) fn next(&mut self) -> &[u8] {
         let Letters { all, size } = &self.letters;
-        let at = if self.at + size > all.len() { 0 } else { self.at };
-        self.at = at + size;
+        let at = self.at;
+        self.at = (at + size) % LETTERS;
         &all[at..at + size]
     }
 
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn values_have_their_size_and_do_not_repeat_themselves() {
-        for size in [0, 1, 100, 1_500_000] {
+        for size in [0, 1, 100, 1024 * 1024, 1_500_000] {
             let mut payload = Payload::new(Letters::new(size));
             let first = payload.next().to_vec();
             assert!(first.len() == size && first.iter().all(u8::is_ascii_uppercase));
