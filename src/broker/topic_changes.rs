@@ -100,7 +100,7 @@ impl Core {
         self.apply_settings(&topic, &Arc::new(partition_settings(&config, &self.config())));
         let topic = Arc::new(topic.changed(topic.partitions.clone(), overrides, config));
         self.publish(|topics| topics.insert(Arc::clone(&topic)));
-        self.note_topic(&topic);
+        self.note_topic(&decisions, &topic);
         Ok(topic)
     }
 
@@ -240,7 +240,7 @@ impl Core {
         self.apply_settings(&topic, &settings);
         let changed = Arc::new(topic.changed(topic.partitions.clone(), overrides, config));
         self.publish(|topics| topics.insert(Arc::clone(&changed)));
-        self.note_topic(&changed);
+        self.note_topic(&decisions, &changed);
         Ok(())
     }
 
