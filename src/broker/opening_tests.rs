@@ -215,7 +215,8 @@ fn a_partition_that_the_disk_does_not_give_is_offline_until_it_does_and_the_rest
     let core = house.start();
     create(&core, "t");
     fill(&core, 20);
-    core.write_checkpoints_with(Some((core.topic("t").expect("there").partitions[1].name(), Offset(3)))).expect("noted");
+    core.write_checkpoints_with(Some((core.topic("t").expect("there").partitions[1].name(), Offset(3))))
+        .expect("noted");
     drop(core);
     let bad = |operation, path: &Path| operation == Operation::Read && is_log(path) && is_in(path, "partition-1");
     house.fail(bad, std::io::ErrorKind::Other);
@@ -251,7 +252,10 @@ fn a_stop_with_a_partition_offline_is_not_a_clean_one() {
     create(&core, "t");
     fill(&core, 20);
     drop(core);
-    house.fail(|operation, path| operation == Operation::List && path.ends_with("partition-1"), std::io::ErrorKind::Other);
+    house.fail(
+        |operation, path| operation == Operation::List && path.ends_with("partition-1"),
+        std::io::ErrorKind::Other,
+    );
     let core = house.start();
     core.close().expect("what is open is closed");
     drop(core);
