@@ -14,6 +14,7 @@ use super::fetch_sessions::FetchSessions;
 use super::flusher::Flusher;
 use super::group_settings::GroupSettings;
 use super::groups::Coordinator;
+use super::partition::Partition;
 use super::reserve::Reserve;
 use super::restore::{FoundNote, FoundTopic, Trust, restore};
 use super::topics::{Topic, TopicError, Topics};
@@ -437,14 +438,18 @@ impl Core {
     pub(super) fn write_checkpoints_with(&self, trim: Option<(&TopicPartition, Offset)>) -> std::io::Result<()> {
         let _one_at_a_time = self.checkpoint_writer.lock();
         let topics = self.topics();
-        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        let checkpoints = partitions.map(|partition| {
+        let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
+        let about_to_be = |partition: &Partition| {
+            trim.filter(|(name, _)| *name == partition.name()).map_or(Offset::ZERO, |(_, before)| before)
+        };
+        let checkpoints = partitions().map(|partition| {
             let mut at = partition.checkpoint();
-            if let Some((_, before)) = trim.filter(|(name, _)| *name == partition.name()) {
-                at.log_start = at.log_start.max(before);
-            }
+            at.log_start = at.log_start.max(about_to_be(partition));
             (partition.name().clone(), at)
         });
-        self.data.write_checkpoints(&checkpoints.collect())
+        self.data.write_checkpoints(&checkpoints.collect())?;
+        // Whoever writes the next ones may do so before the log is trimmed.
+        partitions().for_each(|partition| partition.promise_start(about_to_be(partition)));
+        Ok(())
     }
 }

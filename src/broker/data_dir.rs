@@ -525,7 +525,8 @@ mod tests {
         drop(open(dir.path()).expect("free"));
         let other = DataDir::open(Arc::new(RealDisk), dir.path(), BrokerId(2), None);
         assert!(matches!(other, Err(DataDirError::OtherBroker { .. })));
-        std::fs::write(dir.path().join("+rafka/format"), "2\n").expect("written");
+        let newer = whole_file::seal(b"2\n".to_vec());
+        std::fs::write(dir.path().join("+rafka/format"), newer).expect("written");
         assert!(matches!(open(dir.path()), Err(DataDirError::Newer { found: 2, .. })));
     }
 
