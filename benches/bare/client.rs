@@ -1,0 +1,147 @@
+//! The clients: lines in, lines out, and a steady trickle whose acks are timed.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::batch::{self, Builder};
+
+const BATCH_BYTES_MAX: usize = 1_000_000;
+const IN_FLIGHT_MAX: usize = 5;
+const READ_BYTES: usize = 256 * 1024;
+
+pub fn produce(address: &str) -> io::Result<()> {
+    let mut link = Link::open(address)?;
+    let mut builder = Builder::new(BATCH_BYTES_MAX);
+    let mut stdin = io::stdin().lock();
+    // A line that is not whole yet stays at the front.
+    let mut buffer = vec![0; READ_BYTES];
+    let mut held = 0;
+    loop {
+        if held == buffer.len() {
+            buffer.resize(2 * held, 0);
+        }
+        let read = stdin.read(&mut buffer[held..])?;
+        if read == 0 {
+            break;
+        }
+        let filled = held + read;
+        let mut line_at = 0;
+        for newline in memchr::memchr_iter(b'\n', &buffer[..filled]) {
+            link.put(&mut builder, &buffer[line_at..newline])?;
+            line_at = newline + 1;
+        }
+        buffer.copy_within(line_at..filled, 0);
+        held = filled - line_at;
+    }
+    if held > 0 {
+        link.put(&mut builder, &buffer[..held])?;
+    }
+    link.send(&mut builder)?;
+    while link.in_flight > 0 {
+        link.acknowledged()?;
+    }
+    Ok(())
+}
+
+pub fn consume(address: &str, follow: bool) -> io::Result<()> {
+    let mut socket = TcpStream::connect(address)?;
+    socket.write_all(if follow { b"F" } else { b"C" })?;
+    let mut out = io::stdout().lock();
+    let mut buffer = vec![0; 4 * BATCH_BYTES_MAX];
+    let mut lines = Vec::with_capacity(BATCH_BYTES_MAX);
+    let mut held = 0;
+    loop {
+        let read = socket.read(&mut buffer[held..])?;
+        if read == 0 {
+            return Ok(());
+        }
+        held += read;
+        let mut at = 0;
+        while let Some(whole) = batch::whole_bytes(&buffer[at..held]).filter(|whole| at + whole <= held) {
+            let bytes = &buffer[at..at + whole];
+            if !batch::is_intact(bytes) {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            batch::for_each_value(bytes, |value| {
+                lines.extend_from_slice(value);
+                lines.push(b'\n');
+            });
+            out.write_all(&lines)?;
+            lines.clear();
+            at += whole;
+        }
+        out.flush()?;
+        buffer.copy_within(at..held, 0);
+        held -= at;
+        if held == buffer.len() {
+            buffer.resize(2 * held, 0);
+        }
+    }
+}
+
+/// Sends one record of 100 bytes each `1 / rate` seconds and prints how long each ack took, in microseconds.
+pub fn paced(address: &str, rate: f64, count: u32) -> io::Result<()> {
+    let mut link = Link::open(address)?;
+    let mut builder = Builder::new(1024);
+    let mut took = Vec::with_capacity(count as usize);
+    let began = Instant::now();
+    for n in 0..count {
+        let due = began + Duration::from_secs_f64(f64::from(n) / rate);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let sent = Instant::now();
+        builder.push(&[b'x'; 100]);
+        link.send(&mut builder)?;
+        link.acknowledged()?;
+        took.push(sent.elapsed().as_micros());
+    }
+    let mut out = io::stdout().lock();
+    for micros in took {
+        writeln!(out, "{micros}")?;
+    }
+    Ok(())
+}
+
+struct Link {
+    socket: TcpStream,
+    in_flight: usize,
+}
+
+impl Link {
+    fn open(address: &str) -> io::Result<Link> {
+        let mut socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        socket.write_all(b"P")?;
+        Ok(Link { socket, in_flight: 0 })
+    }
+
+    fn put(&mut self, builder: &mut Builder, value: &[u8]) -> io::Result<()> {
+        if builder.bytes.len() + Builder::room_for(value) > BATCH_BYTES_MAX {
+            self.send(builder)?;
+        }
+        builder.push(value);
+        Ok(())
+    }
+
+    fn send(&mut self, builder: &mut Builder) -> io::Result<()> {
+        if builder.is_empty() {
+            return Ok(());
+        }
+        while self.in_flight >= IN_FLIGHT_MAX {
+            self.acknowledged()?;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+        builder.seal(now);
+        self.socket.write_all(&builder.bytes)?;
+        self.in_flight += 1;
+        builder.clear();
+        Ok(())
+    }
+
+    fn acknowledged(&mut self) -> io::Result<()> {
+        let mut offset = [0; 8];
+        self.socket.read_exact(&mut offset)?;
+        self.in_flight -= 1;
+        Ok(())
+    }
+}
