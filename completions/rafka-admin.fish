@@ -43,6 +43,10 @@ complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "delete-topi
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "add-partitions" -d 'Give a topic more partitions'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "list-offsets" -d 'Show where partitions start and end, or where a time is'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "trim-topic" -d 'Delete the records before an offset'
+complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "list-groups" -d 'List consumer groups'
+complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "describe-group" -d 'Show the members of groups, and how far they have read'
+complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "reset-group" -d 'Move the place of a group in a topic'
+complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "delete-group" -d 'Delete groups and what they have committed'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "get-config" -d 'Show the settings of a topic or a broker'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "set-config" -d 'Change settings of a topic or a broker'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "cluster-info" -d 'Show the brokers of the cluster'
@@ -50,6 +54,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "ping" -d 'A
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "wait" -d 'Wait until a topic holds records, or a group has read them'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "inspect-segment" -d 'Show what a segment file holds, without a broker'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "verify-log" -d 'Check every log file under directories, without a broker'
+complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "torture" -d 'Kill a broker of its own over and over, and look whether anything is lost'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -s p -l partitions -d 'How many partitions each gets [default: the broker\'s]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -l replicas -d 'How many brokers keep each partition [default: the broker\'s]' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand create-topic" -l setting -d 'Set a setting of the topic by its Kafka name; may be given several times' -r
@@ -138,6 +143,55 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -s q
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -l no-progress -d 'Show no progress, even on a terminal'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand trim-topic" -s h -l help -d 'Print help: -h the short, --help the whole'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-groups" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
+plain\t'TAB-separated lines without a heading'
+json\t'One JSON document'"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-groups" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-groups" -s X -l set -d 'Set any client setting by its Kafka name' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-groups" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-groups" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-groups" -s q -l quiet -d 'Say nothing but errors'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-groups" -s v -l verbose -d 'Say more; twice for everything'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-groups" -l no-progress -d 'Show no progress, even on a terminal'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand list-groups" -s h -l help -d 'Print help: -h the short, --help the whole'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-group" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
+plain\t'TAB-separated lines without a heading'
+json\t'One JSON document'"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-group" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-group" -s X -l set -d 'Set any client setting by its Kafka name' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-group" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-group" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-group" -s q -l quiet -d 'Say nothing but errors'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-group" -s v -l verbose -d 'Say more; twice for everything'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-group" -l no-progress -d 'Show no progress, even on a terminal'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand describe-group" -s h -l help -d 'Print help: -h the short, --help the whole'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -l topic -d 'The topic whose partitions are meant' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -l to -d 'Where to go on: earliest, latest, N, -N (before the end) or @TIME' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
+plain\t'TAB-separated lines without a heading'
+json\t'One JSON document'"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -s X -l set -d 'Set any client setting by its Kafka name' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -l dry-run -d 'Show what would be done, and do nothing'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -s y -l yes -d 'Do it without asking'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -s q -l quiet -d 'Say nothing but errors'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -s v -l verbose -d 'Say more; twice for everything'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -l no-progress -d 'Show no progress, even on a terminal'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand reset-group" -s h -l help -d 'Print help: -h the short, --help the whole'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-group" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
+plain\t'TAB-separated lines without a heading'
+json\t'One JSON document'"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-group" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-group" -s X -l set -d 'Set any client setting by its Kafka name' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-group" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-group" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-group" -s y -l yes -d 'Do it without asking'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-group" -s q -l quiet -d 'Say nothing but errors'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-group" -s v -l verbose -d 'Say more; twice for everything'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-group" -l no-progress -d 'Show no progress, even on a terminal'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand delete-group" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand get-config" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
 plain\t'TAB-separated lines without a heading'
 json\t'One JSON document'"
@@ -213,3 +267,12 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s q
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -l no-progress -d 'Show no progress, even on a terminal'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand verify-log" -s h -l help -d 'Print help: -h the short, --help the whole'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -l minutes -d 'Go on for so many minutes' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -l kills -d 'Stop after so many rounds, each with at least one kill' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
+plain\t'TAB-separated lines without a heading'
+json\t'One JSON document'"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -s q -l quiet -d 'Say nothing but errors'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -s v -l verbose -d 'Say more; twice for everything'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -l no-progress -d 'Show no progress, even on a terminal'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand torture" -s h -l help -d 'Print help: -h the short, --help the whole'

@@ -5,7 +5,7 @@ complete -c rafka-consume -l until -d 'Stop before this offset of each partition
 complete -c rafka-consume -l idle -d 'Stop when nothing came for so long' -r
 complete -c rafka-consume -l isolation -d 'Whether records of open and aborted transactions are read too [default: committed]' -r -f -a "committed\t''
 uncommitted\t''"
-complete -c rafka-consume -s g -l group -d 'Go on where this group stopped, and keep its place on the broker' -r
+complete -c rafka-consume -s g -l group -d 'Share the partitions with this group\'s other members, and keep its place on the broker' -r
 complete -c rafka-consume -l commit-interval -d 'How often the place is kept [default: 5s]' -r
 complete -c rafka-consume -l format -d 'What to print for each record, and nothing else' -r
 complete -c rafka-consume -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r

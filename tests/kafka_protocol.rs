@@ -4,16 +4,15 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{FETCH_BY_NAME, KafkaConnection, PRODUCE_BY_NAME, Server, batch, produce_request};
+use common::{KafkaConnection, PRODUCE_BY_NAME, Server, batch, produce_request};
 use rafka::base::{ErrorCode, Uuid};
 use rafka::protocol::kafka::api::create_topics::{CreatableTopic, CreatableTopicConfig};
 use rafka::protocol::kafka::api::delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
 use rafka::protocol::kafka::api::fetch::{FetchPartition, FetchTopic};
-use rafka::protocol::kafka::api::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use rafka::protocol::kafka::api::metadata::MetadataRequestTopic;
 use rafka::protocol::kafka::api::*;
 use rafka::protocol::kafka::{ApiKey, RecordsField};
-use rafka::record::{BatchHeader, BatchView, HEADER_BYTES, ProducerStamp};
+use rafka::record::{BatchBuilder, BatchHeader, BatchView, Codec, HEADER_BYTES, ProducerStamp};
 
 const ACKS_ALL: i16 = -1;
 
@@ -134,7 +133,7 @@ fn batches_that_lie_are_refused_with_kafkas_codes() {
     let cases = [
         ("crc", wrong_crc, ErrorCode::CorruptMessage),
         ("magic", old_magic, ErrorCode::InvalidRecord),
-        ("cut", short, ErrorCode::CorruptMessage),
+        ("cut", short, ErrorCode::InvalidRecord),
         ("count", with(&|h| h.record_count = 7), ErrorCode::InvalidRecord),
         ("two batches", [good.clone(), good.clone()].concat(), ErrorCode::InvalidRecord),
         ("control", with(&|h| h.attributes |= 0x20), ErrorCode::InvalidRecord),
@@ -148,7 +147,7 @@ fn batches_that_lie_are_refused_with_kafkas_codes() {
             with(&|h| (h.base_timestamp, h.max_timestamp) = (i64::MAX / 2, i64::MAX / 2)),
             ErrorCode::InvalidTimestamp,
         ),
-        ("empty", Vec::new(), ErrorCode::CorruptMessage),
+        ("empty", Vec::new(), ErrorCode::InvalidRecord),
     ];
     for (name, bytes, expected) in cases {
         let answer = kafka.produce("t", ACKS_ALL, bytes);
@@ -224,83 +223,6 @@ fn duplicates_are_recognised_over_five_batches_and_a_restart() {
     assert_eq!(kafka.fetch("t", 0).high_watermark, 7);
     let next = kafka.call(&InitProducerIdRequest { transactional_id: None, ..Default::default() });
     assert!(next.producer_id > id, "no id is given twice");
-}
-
-#[test]
-fn fetch_starts_at_the_batch_that_contains_the_offset() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut kafka = KafkaConnection::to(&server);
-    kafka.produce("t", ACKS_ALL, batch(&["0", "1", "2"], ProducerStamp::NONE));
-    kafka.produce("t", ACKS_ALL, batch(&["3"], ProducerStamp::NONE));
-    let records = bytes(&kafka.fetch("t", 1).records);
-    assert_eq!(BatchView::parse(&records).expect("a batch").header.base_offset.0, 0);
-    assert_eq!(bytes(&kafka.fetch("t", 4).records).len(), 0, "the end is no error");
-    for outside in [5, -1] {
-        let answer = kafka.fetch("t", outside);
-        assert_eq!(code(answer.error_code), ErrorCode::OffsetOutOfRange);
-        assert_eq!(answer.high_watermark, -1);
-    }
-}
-
-#[test]
-fn a_fetch_gets_one_whole_batch_however_small_its_limits() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut kafka = KafkaConnection::to(&server);
-    let sent = batch(&[&"x".repeat(10_000)], ProducerStamp::NONE);
-    kafka.produce("t", ACKS_ALL, sent.clone());
-    kafka.produce("t", ACKS_ALL, sent.clone());
-    let partition = FetchPartition { partition_max_bytes: 1, ..Default::default() };
-    let topic = FetchTopic { topic: "t".to_owned(), partitions: vec![partition], ..Default::default() };
-    let request = FetchRequest { max_bytes: 1, topics: vec![topic], ..Default::default() };
-    let answer = kafka.call_in(&request, FETCH_BY_NAME);
-    assert_eq!(bytes(&answer.responses[0].partitions[0].records).len(), sent.len());
-}
-
-#[test]
-fn a_fetch_waits_for_records_and_no_longer_than_it_was_told() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut waiting = KafkaConnection::to(&server);
-    let fetch = |max_wait_ms: i32| {
-        let partition = FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() };
-        let topic = FetchTopic { topic: "t".to_owned(), partitions: vec![partition], ..Default::default() };
-        FetchRequest { max_wait_ms, min_bytes: 1, topics: vec![topic], ..Default::default() }
-    };
-    let started = Instant::now();
-    let empty = waiting.call_in(&fetch(100), FETCH_BY_NAME);
-    assert!(started.elapsed() >= Duration::from_millis(100));
-    assert_eq!(bytes(&empty.responses[0].partitions[0].records).len(), 0);
-    waiting.send(&fetch(60_000), FETCH_BY_NAME);
-    KafkaConnection::to(&server).produce("t", ACKS_ALL, batch(&["x"], ProducerStamp::NONE));
-    let woken = waiting.receive::<FetchRequest>(FETCH_BY_NAME);
-    assert!(!bytes(&woken.responses[0].partitions[0].records).is_empty());
-    assert!(started.elapsed() < Duration::from_secs(30), "an append wakes it");
-}
-
-#[test]
-fn a_waiting_fetch_hears_that_its_topic_is_deleted() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut waiting = KafkaConnection::to(&server);
-    let partition = FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() };
-    let topic = FetchTopic { topic: "t".to_owned(), partitions: vec![partition], ..Default::default() };
-    let fetch = FetchRequest { max_wait_ms: 60_000, min_bytes: 1, topics: vec![topic], ..Default::default() };
-    waiting.send(&fetch, FETCH_BY_NAME);
-    let mut admin = KafkaConnection::to(&server);
-    let gone = admin.call_in(&DeleteTopicsRequest { topic_names: vec!["t".to_owned()], ..Default::default() }, 5);
-    assert_eq!(code(gone.responses[0].error_code), ErrorCode::None);
-    let answer = waiting.receive::<FetchRequest>(FETCH_BY_NAME);
-    assert_eq!(code(answer.responses[0].partitions[0].error_code), ErrorCode::UnknownTopicOrPartition);
-    assert_eq!(server.text("TOPICS\n"), "OK count=0\n");
-}
-
-#[test]
-fn fetch_sessions_are_refused_lawfully() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut kafka = KafkaConnection::to(&server);
-    let session = |session_id, session_epoch| FetchRequest { session_id, session_epoch, ..Default::default() };
-    let new = kafka.call_in(&session(0, 0), FETCH_BY_NAME);
-    assert_eq!((code(new.error_code), new.session_id), (ErrorCode::None, 0));
-    let unknown = kafka.call_in(&session(7, 1), FETCH_BY_NAME);
-    assert_eq!(code(unknown.error_code), ErrorCode::FetchSessionIdNotFound);
 }
 
 #[test]
@@ -387,26 +309,6 @@ fn create_topics_says_what_is_wrong_with_each() {
 }
 
 #[test]
-fn list_offsets_finds_ends_and_times() {
-    let server = Server::start(&["--topic", "t"]);
-    let mut kafka = KafkaConnection::to(&server);
-    kafka.produce("t", ACKS_ALL, batch(&["0", "1"], ProducerStamp::NONE));
-    let mut at = |timestamp: i64| {
-        let partition = ListOffsetsPartition { timestamp, ..Default::default() };
-        let topic = ListOffsetsTopic { name: "t".to_owned(), partitions: vec![partition] };
-        let answer = kafka.call(&ListOffsetsRequest { topics: vec![topic], ..Default::default() });
-        let found = answer.topics[0].partitions[0].clone();
-        (code(found.error_code), found.offset, found.timestamp)
-    };
-    assert_eq!(at(-1), (ErrorCode::None, 2, -1));
-    assert_eq!(at(-2), (ErrorCode::None, 0, -1));
-    assert_eq!(at(-3), (ErrorCode::None, 0, 1_700_000_000_000));
-    assert_eq!(at(-5), (ErrorCode::None, -1, -1));
-    assert_eq!(at(1), (ErrorCode::None, 0, 1_700_000_000_000));
-    assert_eq!(at(1_700_000_000_001), (ErrorCode::None, -1, -1), "no record that young is no error");
-}
-
-#[test]
 fn deleted_records_stay_deleted_after_a_kill() {
     let dir = tempfile::tempdir().expect("a directory");
     let server = Server::start_in(dir.path(), &["--topic", "t"]);
@@ -471,7 +373,7 @@ fn compression_type_packs_what_clients_send_otherwise() {
     let stored = bytes(&kafka.fetch("t", 0).records);
     let stored = BatchView::parse(&stored).expect("a batch");
     stored.verify_crc().expect("a CRC of its own");
-    assert_eq!(stored.header.codec(), Ok(rafka::record::Codec::Zstd));
+    assert_eq!(stored.header.codec(), Ok(Codec::Zstd));
     assert!(stored.bytes.len() < 300, "{}", stored.bytes.len());
     assert!(server.text("CONSUME t 0 0\n").contains(&"x".repeat(1000)));
 }
@@ -519,4 +421,108 @@ fn a_topic_with_the_longest_name_can_be_deleted_and_made_again() {
         let gone = kafka.call_in(&DeleteTopicsRequest { topic_names: vec![name.clone()], ..Default::default() }, 5);
         assert_eq!(code(gone.responses[0].error_code), ErrorCode::None);
     }
+}
+
+#[test]
+fn a_refused_batch_says_which_records_are_to_blame() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    common::set_topic(&server, "t", "cleanup.policy", "compact");
+    let named = |answer: &produce::PartitionProduceResponse| -> Vec<i32> {
+        answer.record_errors.iter().map(|error| error.batch_index).collect()
+    };
+    let mut mixed = BatchBuilder::new(Codec::Zstd);
+    for key in [Some(b"k".as_slice()), None, Some(b"k"), None] {
+        mixed.append(1_700_000_000_000, key, Some(b"v"), &[]);
+    }
+    let answer = kafka.produce("t", ACKS_ALL, mixed.finish(ProducerStamp::NONE).expect("packs"));
+    assert_eq!((code(answer.error_code), named(&answer)), (ErrorCode::InvalidRecord, vec![1, 3]));
+    assert_eq!(answer.error_message.as_deref(), Some("record 1 of the batch has no key; a compacted topic needs one"));
+    common::set_topic(&server, "t", "cleanup.policy", "delete");
+    common::set_topic(&server, "t", "message.timestamp.before.max.ms", "1000");
+    let answer = kafka.produce("t", ACKS_ALL, batch(&["old", "old"], ProducerStamp::NONE));
+    assert_eq!((code(answer.error_code), named(&answer)), (ErrorCode::InvalidTimestamp, vec![0, 1]));
+    // Clients before Produce 8 have no fields for it.
+    let request = produce_request("t", ACKS_ALL, batch(&["old"], ProducerStamp::NONE));
+    let answer = kafka.call_in(&request, 7).responses[0].partition_responses[0].clone();
+    assert_eq!((code(answer.error_code), named(&answer)), (ErrorCode::InvalidTimestamp, vec![]));
+    assert_eq!(kafka.fetch("t", 0).high_watermark, 0, "none of it was taken");
+}
+
+#[test]
+fn too_few_replicas_refuse_acks_all_and_nothing_else() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    common::set_topic(&server, "t", "min.insync.replicas", "2");
+    let refused = kafka.produce("t", ACKS_ALL, batch(&["x"], ProducerStamp::NONE));
+    assert_eq!(code(refused.error_code), ErrorCode::NotEnoughReplicas);
+    let taken = kafka.produce("t", 1, batch(&["x"], ProducerStamp::NONE));
+    assert_eq!((code(taken.error_code), taken.base_offset), (ErrorCode::None, 0));
+}
+
+#[test]
+fn message_formats_of_old_are_refused_plainly() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    // Offset, size, CRC, magic, attributes, (a timestamp,) no key, one byte of value.
+    let format_0 = [&[0; 8][..], &[0, 0, 0, 15], &[1, 2, 3, 4], &[0, 0], &[0xff; 4], &[0, 0, 0, 1, b'x']].concat();
+    let format_1 =
+        [&[0; 8][..], &[0, 0, 0, 23], &[1, 2, 3, 4], &[1, 0], &[0; 8], &[0xff; 4], &[0, 0, 0, 1, b'x']].concat();
+    for (format, bytes) in [format_0, format_1].into_iter().enumerate() {
+        for version in 3..=12 {
+            let answer = kafka.call_in(&produce_request("t", ACKS_ALL, bytes.clone()), version);
+            let answer = &answer.responses[0].partition_responses[0];
+            assert_eq!(code(answer.error_code), ErrorCode::InvalidRecord, "format {format} in version {version}");
+            if version >= 8 {
+                let sentence =
+                    format!("the batch has message format {format}; only format 2 (Kafka 0.11 and newer) is supported");
+                assert_eq!(answer.error_message.as_deref(), Some(sentence.as_str()));
+            }
+        }
+    }
+}
+
+#[test]
+fn transactional_producers_are_turned_away_for_good() {
+    let server = Server::start(&[]);
+    let mut kafka = KafkaConnection::to(&server);
+    let coordinator = FindCoordinatorRequest { key: "me".to_owned(), key_type: 1, ..Default::default() };
+    for version in 1..=6 {
+        let asked = FindCoordinatorRequest { coordinator_keys: vec!["me".to_owned()], ..coordinator.clone() };
+        let answer = kafka.call_in(&asked, version);
+        let refusal = answer.coordinators.first().map_or(answer.error_code, |found| found.error_code);
+        assert_eq!(code(refusal), ErrorCode::TransactionalIdAuthorizationFailed, "version {version}");
+    }
+    let init = InitProducerIdRequest { transactional_id: Some("me".to_owned()), ..Default::default() };
+    assert_eq!(code(kafka.call(&init).error_code), ErrorCode::TransactionalIdAuthorizationFailed);
+    let half = InitProducerIdRequest { transactional_id: None, producer_id: 5, ..Default::default() };
+    assert_eq!(code(kafka.call(&half).error_code), ErrorCode::InvalidRequest, "an id without its epoch");
+}
+
+#[test]
+fn metadata_before_version_12_takes_no_topic_ids() {
+    let server = Server::start(&["--topic", "t"]);
+    let mut kafka = KafkaConnection::to(&server);
+    let named = MetadataRequestTopic { name: Some("t".to_owned()), ..Default::default() };
+    let by_id = MetadataRequestTopic { name: Some("t".to_owned()), topic_id: Uuid([1; 16]) };
+    let nameless = MetadataRequestTopic { name: None, ..Default::default() };
+    let mut ask = |topic: &MetadataRequestTopic, version| {
+        let request = MetadataRequest { topics: Some(vec![topic.clone()]), ..Default::default() };
+        code(kafka.call_in(&request, version).topics[0].error_code)
+    };
+    for version in [10, 11] {
+        assert_eq!(ask(&named, version), ErrorCode::None);
+        assert_eq!(ask(&by_id, version), ErrorCode::InvalidRequest);
+        assert_eq!(ask(&nameless, version), ErrorCode::InvalidRequest);
+    }
+}
+
+#[test]
+fn clients_are_told_where_the_broker_stands() {
+    let server = Server::start(&["-X", "broker.rack=r1"]);
+    let mut kafka = KafkaConnection::to(&server);
+    let metadata = kafka.call(&MetadataRequest { topics: Some(Vec::new()), ..Default::default() });
+    assert_eq!(metadata.brokers[0].rack.as_deref(), Some("r1"));
+    let cluster = kafka.call(&DescribeClusterRequest { endpoint_type: 1, ..Default::default() });
+    assert_eq!(cluster.brokers[0].rack.as_deref(), Some("r1"));
 }

@@ -183,6 +183,9 @@ fn every_codec_and_every_acks_brings_everything() {
         &["-X", "enable.idempotence=false"],
     ] {
         let topic = format!("T{}", flags.join("").replace('=', "."));
+        // A flush for every few records: so many as a slow disk takes within the delivery timeout.
+        let count = if flags.contains(&"batch.size=1") { 1000 } else { 20_000 };
+        let lines: String = lines.split_inclusive('\n').take(count).collect();
         produce(&server, &[flags, &[topic.as_str()]].concat(), &lines).ok();
         if flags[0] == "--acks" {
             // It is stored, or even only sent; nobody promised that it can be read at once.
@@ -283,6 +286,7 @@ fn a_first_signal_finishes_what_was_read() {
     writer.signal("TERM");
     let code = common::wait(&mut writer.child);
     assert_eq!(code, 130);
+    assert_eq!(writer.note(), "rafka-produce: warning: interrupted; delivered: 1 line; tail -n +2 goes on there\n");
     assert_eq!(consume_text(&server, &["T"]), "one\n");
 }
 
@@ -312,4 +316,14 @@ fn a_large_input_arrives_whole_and_in_order() {
     let mut all: Vec<&str> = all.lines().collect();
     all.sort_unstable();
     assert!(all.into_iter().eq(lines.lines()), "each line once");
+}
+
+#[test]
+fn a_mistyped_field_of_json_is_told_once() {
+    let server = Server::start(&["--topic", "T"]);
+    let lines = b"{\"value\":\"fine\",\"offset\":3}\n{\"vlaue\":\"x\"}\n{\"vlaue\":\"y\",\"more\":1}\n";
+    let ran = run(PRODUCE, &server.bootstrap(), &["-J", "T"], lines);
+    assert_eq!(ran.code, 0);
+    let said = "rafka-produce: warning: line 2: the field \"vlaue\" is none of a record's, and is left out; did you mean \"value\"?\n";
+    assert_eq!(ran.stderr, said);
 }

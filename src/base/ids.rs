@@ -186,6 +186,12 @@ impl Uuid {
         }
     }
 
+    /// As Java prints its own UUIDs: 32 hexadecimal digits in five groups.
+    pub fn hyphenated(self) -> String {
+        let hex = format!("{:032x}", u128::from_be_bytes(self.0));
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+
     pub fn is_zero(self) -> bool {
         self == Uuid::ZERO
     }
@@ -266,6 +272,7 @@ mod tests {
             let id = Uuid::random();
             assert_eq!(id.to_string().parse(), Ok(id));
         }
+        assert_eq!(Uuid(one).hyphenated(), "00000000-0000-0000-0000-000000000001");
         assert!("short".parse::<Uuid>().is_err());
         assert!("AAAAAAAAAAAAAAAAAAAA!A".parse::<Uuid>().is_err());
     }

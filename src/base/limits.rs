@@ -19,8 +19,18 @@ pub const TEXT_CONSUME_RECORDS_DEFAULT: u64 = 1000;
 /// What one compressed batch may expand to, so that a small bomb cannot take the memory.
 pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// Records of a refused batch that are named to the client, each with its reason.
+pub const RECORD_FAULTS_MAX: usize = 1000;
+
 /// Idempotent batches remembered per producer, as Kafka's ProducerStateEntry.
 pub const PRODUCER_BATCHES_REMEMBERED: usize = 5;
 
 /// Writes go to a file in pieces of this size; larger ones were measured at half the speed.
 pub const WRITE_PIECE_BYTES: usize = 128 * 1024;
+
+/// What fetch sessions may take in memory together. At 200 bytes a partition and its topic's name beside it: a few
+/// hundred thousand partitions.
+pub const FETCH_SESSIONS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Ids that one classic group has given out and whose owners have not joined with them yet (KIP-394).
+pub const PENDING_GROUP_MEMBERS_MAX: usize = 10_000;

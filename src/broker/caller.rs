@@ -30,6 +30,11 @@ pub struct ListenerName {
 }
 
 impl Caller {
+    /// The peer's address as Java prints one without a name, which is what tools show of a group's members.
+    pub fn host_as_kafka_prints_it(&self) -> String {
+        format!("/{}", self.address.ip().to_canonical())
+    }
+
     /// Host and port to tell this client for this broker.
     pub fn broker_address(&self) -> (String, u16) {
         match &self.listener.advertised {

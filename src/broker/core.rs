@@ -1,4 +1,4 @@
-//! What all handlers share: topics, decisions, committed offsets, the flusher, the clock.
+//! What all handlers share: topics, decisions, groups, the flusher, the clock.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,11 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
-use super::commits::CommitUnderWay;
+use super::cleaning::Cleaner;
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
+use super::fetch_sessions::FetchSessions;
 use super::flusher::Flusher;
-use super::offsets::OffsetStore;
+use super::group_settings::GroupSettings;
+use super::groups::Coordinator;
 use super::partition::Partition;
+use super::reserve::Reserve;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
 use crate::base::{BrokerId, Clock, Now, Offset, PartitionId, TopicName, TopicPartition};
@@ -52,14 +55,18 @@ pub struct Core {
     listener: Listener,
     topics: RwLock<Arc<Topics>>,
     decisions: Mutex<CommandLog>,
+    /// Held while directories of topics are made or moved; taken before `decisions`.
+    changing_directories: Mutex<()>,
+    group_settings: GroupSettings,
     producer_ids: Mutex<Range<i64>>,
-    pub(super) commits: Mutex<OffsetStore>,
-    /// Commits whose clients are gone before they were safe.
-    pub(super) left_commits: Mutex<Vec<CommitUnderWay>>,
+    fetch_sessions: FetchSessions,
+    groups: Coordinator,
     flusher: Flusher,
+    cleaner: Cleaner,
     /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
     checkpoint_writer: Mutex<()>,
     file_pool: Arc<FilePool>,
+    reserve: Reserve,
     /// Wakes the housekeeper when something waits for it.
     chores: crossbeam_channel::Sender<super::housekeeping::Chore>,
     stopping: AtomicBool,
@@ -84,6 +91,7 @@ impl Core {
         }
         let reserved = opened.log.catalogue().producer_ids_below;
         let (chores, work) = crossbeam_channel::unbounded();
+        let reserve = Reserve::new(Arc::clone(&disk), data.reserve_path());
         let flusher = Flusher::new(disk);
         let core = Arc::new(Core {
             config: RwLock::new(Arc::new(config)),
@@ -92,19 +100,24 @@ impl Core {
             listener,
             topics: RwLock::default(),
             decisions: Mutex::new(opened.log),
+            changing_directories: Mutex::default(),
+            group_settings: GroupSettings::default(),
             producer_ids: Mutex::new(reserved..reserved),
-            commits: Mutex::default(),
-            left_commits: Mutex::default(),
+            fetch_sessions: FetchSessions::default(),
+            groups: Coordinator::default(),
             flusher,
+            cleaner: Cleaner::default(),
             checkpoint_writer: Mutex::default(),
             file_pool: FilePool::new(OPEN_SEALED_FILES_MAX),
+            reserve,
             chores,
             stopping: AtomicBool::new(false),
             stop_list: WaitList::new(),
         });
         core.refresh_broker_settings(core.decisions().catalogue());
+        core.group_settings.load(core.decisions().catalogue());
         core.open_topics()?;
-        core.load_commits();
+        core.load_groups();
         core.remove_deleted_soon();
         Ok((core, work))
     }
@@ -133,8 +146,34 @@ impl Core {
         &self.file_pool
     }
 
+    pub(super) fn fetch_sessions(&self) -> &FetchSessions {
+        &self.fetch_sessions
+    }
+
+    /// What is kept back for when the disk is full.
+    pub fn reserve(&self) -> &Reserve {
+        &self.reserve
+    }
+
+    /// Makes the reserve whole if there is room, and lets everybody who was refused try again at once.
+    pub(super) fn restore_reserve(&self) {
+        if self.reserve.restore() {
+            for topic in self.topics().iter() {
+                topic.partitions.iter().for_each(|partition| partition.log().expect_room());
+            }
+        }
+    }
+
     pub fn flusher(&self) -> &Flusher {
         &self.flusher
+    }
+
+    pub fn cleaner(&self) -> &Cleaner {
+        &self.cleaner
+    }
+
+    pub fn groups(&self) -> &Coordinator {
+        &self.groups
     }
 
     pub fn topics(&self) -> Arc<Topics> {
@@ -148,6 +187,14 @@ impl Core {
     /// The catalogue, and the lock under which it changes.
     pub fn decisions(&self) -> MutexGuard<'_, CommandLog> {
         self.decisions.lock()
+    }
+
+    pub(super) fn changing_directories(&self) -> &Mutex<()> {
+        &self.changing_directories
+    }
+
+    pub fn group_settings(&self) -> &GroupSettings {
+        &self.group_settings
     }
 
     /// What a topic with these overrides does: they stand above the broker's settings.
@@ -191,7 +238,8 @@ impl Core {
     ) -> Result<(), TopicError> {
         let mut decisions = self.decisions();
         let settings = change(&self.config())?;
-        decisions.decide(&Command::SetBrokerSettings { broker, settings })?;
+        let command = Command::SetBrokerSettings { broker, settings };
+        self.reserve.spend_on(|| decisions.decide(&command))?;
         self.refresh_broker_settings(decisions.catalogue());
         Ok(())
     }
@@ -224,10 +272,12 @@ impl Core {
         let _ = self.chores.send(chore);
     }
 
-    /// The housekeeper and the flusher end; nothing is appended any more.
+    /// The housekeeper, the groups' timers, the flusher and the cleaner end; nothing is appended any more.
     pub fn stop_chores(&self) {
         self.chore(super::housekeeping::Chore::Stop);
+        self.groups.stop();
         self.flusher.stop();
+        self.cleaner.stop();
     }
 
     pub(super) fn remove_deleted_soon(&self) {
@@ -314,6 +364,7 @@ impl Core {
 
     fn open_topics(&self) -> Result<(), OpenError> {
         let known = self.decisions().catalogue().topics.clone();
+        self.bring_back_undecided(&known);
         self.report_strangers(&known);
         let stop = self.data.last_stop;
         let checkpoints = self.data.read_checkpoints();
@@ -367,7 +418,7 @@ impl Core {
     /// Directories that no decision knows are kept as they are.
     fn report_strangers(&self, known: &BTreeMap<TopicName, super::catalogue::TopicEntry>) {
         for name in self.data.topic_directories().unwrap_or_default() {
-            if !known.contains_key(&name) {
+            if !known.contains_key(&name) && !self.data.is_skeleton(&name) {
                 let path = self.data.topic_path(&name);
                 ::log::warn!("{} belongs to no topic of this broker; it is left as it is", path.display());
             }
@@ -380,7 +431,9 @@ fn open_in_parallel<E: Send>(
     known: &BTreeMap<TopicName, super::catalogue::TopicEntry>,
     open: impl Fn(&TopicName, &super::catalogue::TopicEntry) -> Result<Arc<Topic>, E> + Sync,
 ) -> Result<Vec<Arc<Topic>>, E> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(known.len());
+    // In a test, what is asked of the disk comes in one order.
+    let most = if cfg!(test) { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+    let threads = most.min(known.len());
     if threads <= 1 {
         return known.iter().map(|(name, entry)| open(name, entry)).collect();
     }

@@ -8,6 +8,7 @@
 //! DATA/+rafka/checkpoints   recovery points and log starts
 //! DATA/+rafka/stopped       there after a clean stop only
 //! DATA/+rafka/boot          the boot under which the broker last ran
+//! DATA/+rafka/reserve       room kept back for when the disk is full
 //! DATA/+deleted/            topics on their way out
 //! DATA/<topic>/partition-<n>/
 //! ```
@@ -17,7 +18,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ const FORMAT: u32 = 1;
 
 const OWN: &str = "+rafka";
 const DELETED: &str = "+deleted";
+/// A topic's directory, and a partition's in it.
+const SKELETON_DEPTH: usize = 2;
 const PARTITION_PREFIX: &str = "partition-";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -122,12 +125,21 @@ impl DataDir {
         &self.path
     }
 
+    /// The directory as administrators are told it, and name it again.
+    pub fn announced_path(&self) -> String {
+        absolute(&self.path).unwrap_or_else(|_| self.path.clone()).display().to_string()
+    }
+
     pub fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
     }
 
     pub fn commands_path(&self) -> PathBuf {
         self.own("commands")
+    }
+
+    pub fn reserve_path(&self) -> PathBuf {
+        self.own("reserve")
     }
 
     pub fn partition_path(&self, partition: &TopicPartition) -> PathBuf {
@@ -146,23 +158,73 @@ impl DataDir {
         Ok(names)
     }
 
-    /// Takes a deleted topic out of the way in one step; what it held is removed later.
+    /// Takes a topic out of the way in one step, and makes sure that it stays there; what it held is removed later.
     pub fn set_aside(&self, topic: &TopicName, id: Uuid) -> io::Result<()> {
-        let from = self.topic_path(topic);
-        match self.disk.rename(&from, &self.path.join(DELETED).join(id.to_string())) {
+        match self.disk.rename(&self.topic_path(topic), &self.aside(&id.to_string())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
+        self.disk.sync_dir(&self.path.join(DELETED))?;
         self.disk.sync_dir(&self.path)
     }
 
-    /// Removes what was set aside.
-    pub fn empty_deleted(&self) -> io::Result<()> {
-        let deleted = self.path.join(DELETED);
-        for name in self.disk.list(&deleted)? {
-            self.disk.remove_dir_all(&deleted.join(name))?;
+    /// Puts a topic that was set aside back in its place; false if it was not.
+    pub fn bring_back(&self, topic: &TopicName, id: Uuid) -> io::Result<bool> {
+        let aside = self.aside(&id.to_string());
+        if self.disk.facts(&aside).is_err() {
+            return Ok(false);
         }
-        Ok(())
+        self.disk.rename(&aside, &self.topic_path(topic))?;
+        self.disk.sync_dir(&self.path)?;
+        self.disk.sync_dir(&self.path.join(DELETED))?;
+        Ok(true)
+    }
+
+    /// The ids of what was set aside.
+    pub fn set_aside_ids(&self) -> io::Result<Vec<String>> {
+        self.disk.list(&self.path.join(DELETED))
+    }
+
+    pub fn remove_set_aside(&self, id: &str) -> io::Result<()> {
+        match self.disk.remove_dir_all(&self.aside(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn aside(&self, id: &str) -> PathBuf {
+        self.path.join(DELETED).join(id)
+    }
+
+    /// Whether there is a directory of that name with nothing in it but directories and files without a byte: what is
+    /// left of a topic that was being made when the broker ended.
+    pub fn is_skeleton(&self, topic: &TopicName) -> bool {
+        self.is_bare(&self.topic_path(topic), SKELETON_DEPTH).unwrap_or(false)
+    }
+
+    /// Removes such a directory. False if there is something in it, which stays.
+    pub fn remove_skeleton(&self, topic: &TopicName) -> io::Result<bool> {
+        let path = self.topic_path(topic);
+        match self.is_bare(&path, SKELETON_DEPTH) {
+            Ok(true) => self.disk.remove_dir_all(&path).map(|()| true),
+            Ok(false) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_bare(&self, path: &Path, depth: usize) -> io::Result<bool> {
+        let facts = self.disk.facts(path)?;
+        if !facts.is_dir {
+            return Ok(facts.bytes == 0);
+        }
+        let Some(below) = depth.checked_sub(1) else { return Ok(false) };
+        for name in self.disk.list(path)? {
+            if !self.is_bare(&path.join(name), below)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Writes all checkpoints in place of the last ones.

@@ -1,4 +1,4 @@
-//! What has to be done by and by: retention, rolling by time, checkpoints.
+//! What has to be done by and by: retention, rolling by time, checkpoints, commits that expire.
 //!
 //! Decisions take the time as an argument; the thread that calls them is the server's.
 
@@ -69,11 +69,13 @@ fn flush_by_time(core: &Core, looked_at: &mut HashMap<TopicPartition, i64>, now:
 pub fn run(core: &Core, work: &Receiver<Chore>) {
     let mut last_retention = core.now().mono_ms;
     let mut last_checkpoint = last_retention;
+    let mut last_expiry = last_retention;
     let mut unflushed_since = HashMap::new();
+    core.restore_reserve();
     loop {
         match work.recv_timeout(TICK) {
             Ok(Chore::EmptyDeleted) => {
-                if let Err(error) = core.data().empty_deleted() {
+                if let Err(error) = core.empty_deleted() {
                     ::log::warn!("deleted topics can't be removed from disk yet: {error}");
                 }
             }
@@ -81,11 +83,17 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
             Err(RecvTimeoutError::Timeout) => {}
         }
         let now = core.now();
-        core.settle_left_commits();
+        if core.reserve().is_spent() {
+            core.restore_reserve();
+        }
         flush_by_time(core, &mut unflushed_since, now);
         if now.mono_ms - last_retention >= core.config().retention_check_interval_ms {
             core.keep_house(now);
             last_retention = now.mono_ms;
+        }
+        if now.mono_ms - last_expiry >= core.config().offsets.retention_check_interval_ms {
+            core.groups().forget_expired(core, now);
+            last_expiry = now.mono_ms;
         }
         if now.mono_ms - last_checkpoint >= core.config().checkpoint_interval_ms {
             // Failures are logged where they happen, and the partition says so to its producers.
@@ -95,5 +103,111 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
             }
             last_checkpoint = now.mono_ms;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::{ManualClock, TopicName};
+    use crate::broker::topics::{NewTopic, Topic};
+    use crate::config::{BrokerConfig, TopicOverrides};
+    use crate::log::RealDisk;
+    use crate::record::{BatchBuilder, Codec, ProducerStamp, ValidBatch};
+
+    struct Broker {
+        core: Arc<Core>,
+        clock: Arc<ManualClock>,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Broker {
+        fn new() -> Broker {
+            let dir = tempfile::tempdir().expect("a directory");
+            let path = dir.path().display().to_string();
+            let config = BrokerConfig::from_pairs([("log.dirs", path.as_str())]).expect("valid");
+            let clock = Arc::new(ManualClock::at(1_700_000_000_000));
+            let opened = Core::open(config, RealDisk::shared(), clock.clone(), Box::new(|_| {}));
+            Broker { core: opened.expect("opens").0, clock, _dir: dir }
+        }
+
+        fn topic(&self, settings: &[(&str, &str)]) -> Arc<Topic> {
+            let overrides = TopicOverrides::from_pairs(settings.iter().copied()).expect("valid");
+            let new = NewTopic { overrides, ..NewTopic::default() };
+            self.core.create_topic(&TopicName::new("t").expect("valid"), &new).expect("new")
+        }
+
+        fn append(&self, topic: &Topic) {
+            let mut builder = BatchBuilder::new(Codec::None);
+            builder.append(1_700_000_000_000, None, Some(b"x"), &[]);
+            let batch = builder.finish(ProducerStamp::NONE).expect("no codec");
+            let batch = ValidBatch::built_here(&batch).expect("built here");
+            topic.partitions[0].append(&batch, self.core.now()).expect("appended");
+        }
+    }
+
+    #[test]
+    fn flush_messages_asks_for_a_flush_after_so_many_records() {
+        let broker = Broker::new();
+        let topic = broker.topic(&[("flush.policy", "os"), ("flush.messages", "2")]);
+        broker.append(&topic);
+        assert!(!topic.partitions[0].flush_is_due());
+        broker.append(&topic);
+        assert!(topic.partitions[0].flush_is_due());
+    }
+
+    #[test]
+    fn flush_ms_asks_for_a_flush_after_so_long() {
+        let broker = Broker::new();
+        let topic = broker.topic(&[("flush.policy", "os"), ("flush.ms", "5000")]);
+        broker.append(&topic);
+        let mut looked_at = HashMap::new();
+        let mut wanted_after = |ms| {
+            broker.clock.advance(Duration::from_millis(ms));
+            flush_by_time(&broker.core, &mut looked_at, broker.core.now());
+            topic.partitions[0].flush_wanted.load(std::sync::atomic::Ordering::SeqCst)
+        };
+        assert!(!wanted_after(0));
+        assert!(!wanted_after(4999));
+        assert!(wanted_after(1));
+    }
+
+    #[test]
+    fn retention_follows_the_topics_settings() {
+        let broker = Broker::new();
+        let topic = broker.topic(&[("segment.bytes", "100"), ("retention.ms", "1000"), ("retention.bytes", "-1")]);
+        for _ in 0..5 {
+            broker.append(&topic);
+        }
+        let start = || topic.partitions[0].log().log_start().0;
+        topic.partitions[0].log().flush().expect("flushed");
+        topic.partitions[0].after_flush();
+        broker.core.keep_house(broker.core.now());
+        assert_eq!(start(), 0, "nothing is too old yet");
+        broker.clock.advance(Duration::from_millis(1001));
+        broker.core.keep_house(broker.core.now());
+        assert!(start() > 0, "what is older than retention.ms is gone");
+        let change = |_: &TopicOverrides| {
+            Ok(TopicOverrides::from_pairs([("segment.bytes", "100"), ("retention.ms", "-1")]).expect("valid"))
+        };
+        broker.core.change_topic_settings(&topic.name, change).expect("changed");
+        let before = start();
+        for _ in 0..5 {
+            broker.append(&topic);
+        }
+        topic.partitions[0].log().flush().expect("flushed");
+        topic.partitions[0].after_flush();
+        broker.clock.advance(Duration::from_secs(1_000_000_000));
+        broker.core.keep_house(broker.core.now());
+        assert_eq!(start(), before, "-1 keeps them for ever");
+        let change = |_: &TopicOverrides| {
+            Ok(TopicOverrides::from_pairs([("retention.ms", "-1"), ("retention.bytes", "1")]).expect("valid"))
+        };
+        broker.core.change_topic_settings(&topic.name, change).expect("changed");
+        broker.core.keep_house(broker.core.now());
+        assert!(start() > before, "what is more than retention.bytes is gone");
     }
 }

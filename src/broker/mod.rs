@@ -1,12 +1,14 @@
-//! The broker: topics and partitions, committed offsets, and one handler file per API.
+//! The broker: topics and partitions, consumer groups, and one handler file per API.
 //!
 //! ```text
 //! core          what all handlers share                 api/        Kafka's requests, a file each
 //! data_dir      the data directory as a whole           text/       the text protocol's commands
-//! catalogue/    what must be agreed, as commands        offsets/    what __consumer_offsets holds
-//! topics        which topics there are                  commits     committing, and reading commits back
+//! catalogue/    what must be agreed, as commands        groups/     groups and what they have committed
+//! topics        which topics there are                  topic_changes  making, changing, deleting them
+//! group_settings  what groups set themselves            fetch_sessions/  which partitions a client named before
 //! partition     a log and how far it is safe to read    flusher     group commit
 //! waiting       who waits, and how they are woken       housekeeping  what is due by and by
+//! cleaning      compaction of what is due
 //! ```
 //!
 //! What always holds: a handler never blocks (it answers, or returns what it waits for); time is handed in; nothing
@@ -16,15 +18,21 @@ mod answer;
 mod api;
 mod caller;
 mod catalogue;
-mod commits;
+mod cleaning;
 mod core;
 mod data_dir;
+mod fetch_sessions;
 mod flusher;
+mod group_settings;
+mod groups;
 mod housekeeping;
-mod offsets;
 mod partition;
+mod reserve;
 mod settings;
+#[cfg(test)]
+mod simulation;
 mod text;
+mod topic_changes;
 mod topics;
 mod waiting;
 

@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use super::waiting::{Subscription, WaitList, Waker};
 use crate::base::{LeaderEpoch, Now, Offset, TopicPartition, Uuid};
 use crate::log::{AppendError, Appended, FlushPolicy, LogSettings, PartitionLog};
-use crate::record::{BatchRules, Codec, ValidBatch, repack};
+use crate::record::{BatchError, BatchRules, Packing, ValidBatch, repack};
 
 /// What a topic's settings mean for each of its partitions.
 #[derive(Debug, Clone)]
@@ -21,8 +21,8 @@ pub struct PartitionSettings {
     /// `flush.messages` and `flush.ms`: under `os` they ask for flushes that nobody waits for.
     pub flush_messages: Option<i64>,
     pub flush_ms: Option<i64>,
-    /// `compression.type`, where it is not "producer".
-    pub codec: Option<Codec>,
+    /// `compression.type` and its level, where it is not "producer".
+    pub packing: Option<Packing>,
     pub min_insync_replicas: i32,
 }
 
@@ -131,9 +131,14 @@ impl Partition {
     pub fn append(&self, batch: &ValidBatch<'_>, now: Now) -> Result<Appended, AppendError> {
         let epoch = self.leader_epoch();
         let settings = self.settings();
-        let appended = match settings.codec {
-            Some(codec) if !batch.header.is_control() && batch.header.codec() != Ok(codec) => {
-                let packed = repack(batch, codec)?;
+        let appended = match settings.packing {
+            Some(packing) if !batch.header.is_control() && batch.header.codec() != Ok(packing.codec) => {
+                let packed = repack(batch, packing)?;
+                // Packed otherwise, it may have outgrown what the topic takes.
+                let (bytes, max) = (packed.len(), settings.rules.bytes_max);
+                if bytes > max {
+                    return Err(BatchError::TooLarge { bytes, max }.into());
+                }
                 self.log.append(&ValidBatch::built_here(&packed)?, epoch, now)?
             }
             _ => self.log.append(batch, epoch, now)?,

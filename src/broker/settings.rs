@@ -3,7 +3,7 @@
 use crate::broker::partition::PartitionSettings;
 use crate::config::{self, BrokerConfig, Compression, TopicConfig, TopicOverrides};
 use crate::log::{FlushPolicy, LogSettings, TimestampType};
-use crate::record::{BatchRules, Codec};
+use crate::record::{BatchRules, Codec, Packing};
 
 /// What the settings mean for each partition.
 pub fn partition_settings(config: &TopicConfig, broker: &BrokerConfig) -> PartitionSettings {
@@ -17,6 +17,10 @@ pub fn partition_settings(config: &TopicConfig, broker: &BrokerConfig) -> Partit
         retention_bytes: config.retention_bytes,
         cleanup_delete: config.cleanup_delete,
         cleanup_compact: config.cleanup_compact,
+        min_cleanable_ratio: config.min_cleanable_ratio,
+        min_compaction_lag_ms: config.min_compaction_lag_ms,
+        max_compaction_lag_ms: config.max_compaction_lag_ms,
+        delete_retention_ms: config.delete_retention_ms,
         timestamp_type: match config.timestamp_type {
             config::TimestampType::CreateTime => TimestampType::CreateTime,
             config::TimestampType::LogAppendTime => TimestampType::LogAppendTime,
@@ -35,15 +39,20 @@ pub fn partition_settings(config: &TopicConfig, broker: &BrokerConfig) -> Partit
         rules,
         flush_messages: config.flush_messages,
         flush_ms: config.flush_ms,
-        codec: config.compression.map(|compression| match compression {
-            Compression::None => Codec::None,
-            Compression::Gzip { .. } => Codec::Gzip,
-            Compression::Snappy => Codec::Snappy,
-            Compression::Lz4 => Codec::Lz4,
-            Compression::Zstd { .. } => Codec::Zstd,
-        }),
+        packing: config.compression.map(packing),
         min_insync_replicas: config.min_insync_replicas,
     }
+}
+
+fn packing(compression: Compression) -> Packing {
+    let (codec, level) = match compression {
+        Compression::None => (Codec::None, None),
+        Compression::Gzip { level } => (Codec::Gzip, level),
+        Compression::Snappy => (Codec::Snappy, None),
+        Compression::Lz4 => (Codec::Lz4, None),
+        Compression::Zstd { level } => (Codec::Zstd, Some(level)),
+    };
+    Packing { codec, level }
 }
 
 /// The broker's own topics: nothing in them may be lost to retention, or refused for its size or time.

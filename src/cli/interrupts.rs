@@ -1,5 +1,6 @@
-//! Ctrl-C and SIGTERM. The first asks, the second ends the process at once with 130; a signal that was ignored
-//! when the program started (`nohup`, a background job) stays ignored.
+//! Ctrl-C and SIGTERM, and the SIGHUP of a terminal that is closed. The first asks, a second Ctrl-C or SIGTERM ends the
+//! process at once with 130; a signal that was ignored when the program started (`nohup`, a background job) stays
+//! ignored.
 //!
 //! Whoever waits can be woken in three ways: by the file descriptor, which becomes readable at the first signal and
 //! stays so (for poll(2) beside a socket), by [`Interrupts::wait_timeout`], or by a callback.
@@ -89,7 +90,7 @@ mod platform {
     use std::time::Duration;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::{flag, low_level};
 
     use crate::cli::failure::Exit;
@@ -102,9 +103,12 @@ mod platform {
     pub(super) fn install(asked: &Arc<AtomicBool>) -> io::Result<Wake> {
         let (readable, writable) = UnixStream::pair()?;
         let ignored = ignored_signals();
-        for signal in [SIGINT, SIGTERM].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0) {
-            // Actions run in this order: leave if this is the second, remember the first, wake who waits.
-            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(asked))?;
+        for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0) {
+            // Actions run in this order: leave if this is the second, remember the first, wake who waits. A terminal that
+            // goes may say so twice, through the shell too.
+            if signal != SIGHUP {
+                flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(asked))?;
+            }
             flag::register(signal, Arc::clone(asked))?;
             low_level::pipe::register(signal, writable.try_clone()?)?;
         }

@@ -94,9 +94,25 @@ pub struct JsonRecord<'a> {
     pub key: Option<Cow<'a, [u8]>>,
     pub value: Option<Cow<'a, [u8]>>,
     pub headers: Vec<JsonHeader<'a>>,
+    /// The first field that means nothing here: a mistyped "value" would make a record without one.
+    pub unknown: Option<Cow<'a, str>>,
 }
 
 impl<'a> JsonRecord<'a> {
+    /// Every field that means something, or is there because rafka-consume prints it.
+    pub const FIELDS: [&'static str; 10] = [
+        "topic",
+        "partition",
+        "offset",
+        "timestamp",
+        "timestamp_type",
+        "key",
+        "key_base64",
+        "value",
+        "value_base64",
+        "headers",
+    ];
+
     /// Reads a line; an error says what is wrong with it, without its number.
     pub fn parse(line: &'a [u8]) -> Result<JsonRecord<'a>, String> {
         let text = str::from_utf8(line).map_err(|e| format!("byte {} is not UTF-8", e.valid_up_to() + 1))?;
@@ -159,7 +175,10 @@ impl<'de> Visitor<'de> for RecordVisitor {
                         Some(_) => return Err(A::Error::custom("\"partition\" is out of range")),
                     };
                 }
-                _ => {
+                field => {
+                    if record.unknown.is_none() && !JsonRecord::FIELDS.contains(&field) {
+                        record.unknown = Some(name);
+                    }
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -366,7 +385,7 @@ mod tests {
         assert_eq!(JsonRecord::parse(b"{}"), Ok(JsonRecord::default()));
         let record = JsonRecord::parse(br#" {"value":"","topic":7,"offset":{"a":[1]},"new":true,"headers":null} "#);
         let value = Some(Cow::Borrowed(&b""[..]));
-        assert_eq!(record, Ok(JsonRecord { value, ..Default::default() }));
+        assert_eq!(record, Ok(JsonRecord { value, unknown: Some("new".into()), ..Default::default() }));
         let record = JsonRecord::parse(br#"{"key_base64":"/w==","key":null,"partition":2,"timestamp":-1}"#);
         let key = Some(Cow::Borrowed(&b"\xff"[..]));
         assert_eq!(record, Ok(JsonRecord { key, partition: Some(2), timestamp: Some(-1), ..Default::default() }));

@@ -27,6 +27,7 @@ pub mod settings;
 pub mod stderr;
 pub mod stream;
 pub mod terminal;
+pub mod torture;
 pub mod units;
 
 pub use failure::{Exit, Failure, reason};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 
 use super::{stderr, units};
 
@@ -26,6 +27,8 @@ const UNKNOWN: u64 = u64::MAX;
 pub enum Counted {
     Records,
     Bytes,
+    /// The work itself is to last a given time.
+    Seconds,
 }
 
 /// A piece of work under way. Dropped, its bar is gone from the terminal.
@@ -39,12 +42,17 @@ pub struct Progress {
 struct Shared {
     done: AtomicU64,
     total: AtomicU64,
+    note: Mutex<String>,
 }
 
 impl Progress {
     /// Starts counting; `wanted` is [`super::args::VerbosityArgs::wants_progress`].
     pub fn start(wanted: bool, counted: Counted, total: Option<u64>) -> Progress {
-        let shared = Arc::new(Shared { done: AtomicU64::new(0), total: AtomicU64::new(total.unwrap_or(UNKNOWN)) });
+        let shared = Arc::new(Shared {
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(total.unwrap_or(UNKNOWN)),
+            note: Mutex::default(),
+        });
         let ticker = if wanted { spawn_ticker(&shared, counted) } else { None };
         Progress { shared, ticker }
     }
@@ -57,6 +65,11 @@ impl Progress {
     /// So much is done in all.
     pub fn set_done(&self, done: u64) {
         self.shared.done.store(done, Ordering::Relaxed);
+    }
+
+    /// What else there is to say, shown behind the count.
+    pub fn note(&self, text: String) {
+        *self.shared.note.lock() = text;
     }
 
     /// The end has become known, or has moved.
@@ -102,7 +115,9 @@ fn tick(shared: &Shared, counted: Counted, stopped: &Receiver<()>) {
         }
         let done = shared.done.load(Ordering::Relaxed);
         let per_second = pace.at(Instant::now(), done);
-        bar.set_message(describe(counted, done, total, per_second));
+        let note = shared.note.lock().clone();
+        let between = if note.is_empty() { "" } else { ", " };
+        bar.set_message(format!("{}{between}{note}", describe(counted, done, total, per_second)));
         bar.set_position(done);
         bar.tick();
         if stopped.recv_timeout(REDRAWN_EVERY) != Err(RecvTimeoutError::Timeout) {
@@ -123,7 +138,11 @@ fn describe(counted: Counted, done: u64, total: Option<u64>, per_second: f64) ->
     let show = |count: u64| match counted {
         Counted::Bytes => units::show_bytes(count),
         Counted::Records => HumanCount(count).to_string(),
+        Counted::Seconds => units::show_seconds(count),
     };
+    if counted == Counted::Seconds {
+        return total.map_or_else(|| show(done), |total| format!("{} of {}", show(done), show(total)));
+    }
     let unit = if counted == Counted::Records { " records" } else { "" };
     let rate = format!("{}/s", show(per_second as u64));
     let Some(total) = total else {
@@ -178,6 +197,7 @@ mod tests {
         assert_eq!(describe(Counted::Records, 1_234_567, None, 1000.4), "1,234,567 records, 1,000/s");
         assert_eq!(describe(Counted::Records, 1, None, 0.0), "1 record, 0/s");
         assert_eq!(describe(Counted::Records, 0, Some(10), 0.0), "0 of 10 records, 0/s");
+        assert_eq!(describe(Counted::Seconds, 75, Some(600), 1.0), "1m 15s of 10m");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub struct Program {
     /// The definition, from which parsing, help, man page and completions all come.
     pub command: fn() -> Command,
     pub run: fn(&ArgMatches, &Session) -> Result<(), Failure>,
-    pub first_signal: FirstSignal,
+    pub first_signal: fn(&ArgMatches) -> FirstSignal,
     pub log_style: LogStyle,
 }
 
@@ -51,10 +51,12 @@ pub struct Session {
 
 impl Session {
     /// After the first signal the process ends within this time, even if somebody who reads its output, or a broker,
-    /// holds it up.
-    pub fn leave_within(&self, length: Duration) {
+    /// holds it up; `last` is done before.
+    pub fn leave_within(&self, length: Duration, last: impl FnOnce() + Send + 'static) {
         let watched = self.interrupts.on_first(move || {
             std::thread::sleep(length);
+            last();
+            stderr::clear_bar();
             std::process::exit(Exit::Interrupted as i32);
         });
         // Without the thread a second signal still ends the process.
@@ -115,7 +117,7 @@ fn run_on(program: &Program, args: impl Iterator<Item = OsString>) -> Result<(),
         program.log_style,
         logger::level(program.log_style, verbosity.quiet, verbosity.verbose),
     );
-    let interrupts = listen_for_signals(program.first_signal)
+    let interrupts = listen_for_signals((program.first_signal)(&matches))
         .map_err(|e| Failure::failed(format!("can't listen for signals: {e}")))?;
     (program.run)(&matches, &Session { program: program.name, interrupts, verbosity })
 }

@@ -55,7 +55,7 @@ pub fn show_bytes(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
-/// A duration for eyes: the two largest units that matter.
+/// A duration for eyes: the two largest units that matter, the second only if there is any of it.
 pub fn show_seconds(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
     let parts = UNITS.iter().scan(seconds, |left, (size, name)| {
@@ -63,8 +63,12 @@ pub fn show_seconds(seconds: u64) -> String {
         *left %= size;
         Some((count, name))
     });
-    let shown: Vec<String> =
-        parts.skip_while(|(count, _)| *count == 0).take(2).map(|(count, name)| format!("{count}{name}")).collect();
+    let shown: Vec<String> = parts
+        .skip_while(|(count, _)| *count == 0)
+        .take(2)
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count}{name}"))
+        .collect();
     if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }
 }
 

@@ -205,6 +205,16 @@ impl Cluster {
         self.patience.finish_by(Instant::now() + length);
     }
 
+    /// An error once somebody has asked to stop, or the time to finish is over.
+    pub fn check(&self) -> Result<(), ClientError> {
+        self.patience.check()
+    }
+
+    /// Waits, unless asked to stop meanwhile.
+    pub fn pause(&self, length: Duration) -> Result<(), ClientError> {
+        self.patience.pause(length)
+    }
+
     pub(crate) fn patience(&self) -> &Patience {
         &self.patience
     }
@@ -280,7 +290,8 @@ impl Cluster {
         ClientError::UnknownTopic { topic, nearest }
     }
 
-    fn coordinator(&mut self, group: &str) -> Result<i32, ClientError> {
+    /// Which broker looks after a group, asked once.
+    pub(crate) fn coordinator(&mut self, group: &str) -> Result<i32, ClientError> {
         if let Entry::Occupied(known) = self.coordinators.entry(group.to_owned()) {
             return Ok(*known.get());
         }

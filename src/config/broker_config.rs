@@ -10,7 +10,7 @@ use super::listener::{self, Listener};
 use super::overrides::DynamicSettings;
 use super::setting::{Setting, Table};
 use super::settings::{Origin, Reader, Settings};
-use super::topic_config::{TopicConfig, default_for_topic};
+use super::topic_config::{TopicConfig, default_from_broker};
 use crate::base::BrokerId;
 
 /// Everything a broker is told.
@@ -35,6 +35,7 @@ pub struct BrokerConfig {
     pub topic_defaults: TopicConfig,
     pub retention_check_interval_ms: i64,
     pub checkpoint_interval_ms: i64,
+    pub cleaner: CleanerConfig,
     pub network: NetworkConfig,
     pub text: TextConfig,
     pub groups: GroupConfig,
@@ -62,6 +63,15 @@ pub struct TextConfig {
     pub enabled: bool,
     pub pipelined_commands_max: usize,
     pub reply_bytes_max: usize,
+}
+
+/// Compaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanerConfig {
+    pub enabled: bool,
+    pub backoff_ms: i64,
+    /// What the table of keys may take.
+    pub table_bytes: usize,
 }
 
 /// Classic groups, and what both protocols share.
@@ -146,7 +156,12 @@ impl BrokerConfig {
 
     /// What a topic setting is for topics that do not set it.
     pub fn value_for_topic(&self, name: &str) -> Option<String> {
-        default_for_topic(Table::topic().get(name)?, |name| self.value(name))
+        default_from_broker(Table::topic().get(name)?, |name| self.value(name))
+    }
+
+    /// What a group setting is for groups that do not set it.
+    pub fn value_for_group(&self, name: &str) -> Option<String> {
+        default_from_broker(Table::group().get(name)?, |name| self.value(name))
     }
 
     fn with(given: Settings, dynamic: DynamicSettings) -> Result<BrokerConfig, ConfigError> {
@@ -171,6 +186,11 @@ impl BrokerConfig {
             topic_defaults: TopicConfig::defaults(r),
             retention_check_interval_ms: r.long("log.retention.check.interval.ms"),
             checkpoint_interval_ms: ms("log.flush.offset.checkpoint.interval.ms"),
+            cleaner: CleanerConfig {
+                enabled: r.boolean("log.cleaner.enable"),
+                backoff_ms: r.long("log.cleaner.backoff.ms"),
+                table_bytes: r.size("log.cleaner.dedupe.buffer.size"),
+            },
             network: NetworkConfig {
                 request_bytes_max: r.size("socket.request.max.bytes"),
                 idle_ms: r.long("connections.max.idle.ms"),

@@ -79,6 +79,30 @@ fn broker() -> Vec<Setting> {
             "How often, in milliseconds, retention looks for segments to remove.",
         ),
         Setting::new(
+            "log.cleaner.enable",
+            Kind::Boolean,
+            "true",
+            "Whether topics with cleanup.policy=compact are compacted. Without it they keep every record, and \
+             __consumer_offsets grows with every commit.",
+        ),
+        Setting::new(
+            "log.cleaner.backoff.ms",
+            long_from(1),
+            "15000",
+            "How often, in milliseconds, logs are looked at that may have to be compacted.",
+        )
+        .dynamic(),
+        Setting::new(
+            "log.cleaner.dedupe.buffer.size",
+            long_from(0),
+            "33554432",
+            "The most memory, in bytes, that the keys of a compaction take, 24 to 72 bytes each. It is taken while a log is \
+             compacted, and no more of it than there are keys. Where it does not hold all keys of a log (32 MiB hold some \
+             400,000), the log is gone over several times. Little by default, for a broker in a small container.",
+        )
+        .kafkas("134217728")
+        .dynamic(),
+        Setting::new(
             "log.flush.offset.checkpoint.interval.ms",
             int_from(0),
             "60000",
@@ -227,9 +251,12 @@ fn groups() -> Vec<Setting> {
         Setting::new(
             "offsets.topic.segment.bytes",
             int_from(1),
-            "104857600",
-            "The segment size in bytes of __consumer_offsets, small so that superseded offsets go soon.",
-        ),
+            "4194304",
+            "The segment size in bytes of __consumer_offsets. The newest segment is never compacted and all are read at the \
+             start, so this is what a partition of it takes at least, however few groups there are: 4 MiB hold some 25,000 \
+             commits and are read in milliseconds.",
+        )
+        .kafkas("104857600"),
         Setting::new(
             "offsets.topic.replication.factor",
             short(1),

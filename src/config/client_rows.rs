@@ -63,9 +63,11 @@ fn connection() -> Vec<Setting> {
         Setting::new(
             "metadata.max.age.ms",
             long_from(0),
-            "300000",
-            "After how many milliseconds topics and brokers are asked for anew, even if nothing failed.",
-        ),
+            "10000",
+            "After how many milliseconds topics and brokers are asked for anew, even if nothing failed; so soon a group notices \
+             new partitions.",
+        )
+        .kafkas("300000"),
         Setting::new(
             "default.api.timeout.ms",
             int_from(0),
@@ -220,23 +222,34 @@ fn group() -> Vec<Setting> {
         Setting::new(
             "partition.assignment.strategy",
             Kind::Words(&ASSIGNORS),
-            "range,cooperative-sticky",
-            "How partitions are shared under group.protocol=classic, the preferred way first: range, roundrobin, sticky, \
-             cooperative-sticky, or the Java classes of these.",
-        ),
+            "cooperative-sticky,range",
+            "How partitions are shared under group.protocol=classic, the preferred way first: cooperative-sticky, under which \
+             members go on reading while others come and go, or range; names or Java classes. roundrobin and sticky are \
+             passed over.",
+        )
+        .kafkas("range,cooperative-sticky"),
         Setting::new(
             "session.timeout.ms",
             int_from(1),
-            "45000",
-            "After how many milliseconds without a heartbeat the group goes on without this member.",
-        ),
-        Setting::new("heartbeat.interval.ms", int_from(1), "3000", "The time between two heartbeats, in milliseconds."),
+            "10000",
+            "After how many milliseconds without a heartbeat the group goes on without this member. Heartbeats do not wait \
+             for a slow pipe here, so that only a dead process is silent for long.",
+        )
+        .kafkas("45000"),
+        Setting::new(
+            "heartbeat.interval.ms",
+            int_from(1),
+            "250",
+            "The time between two heartbeats, in milliseconds. They also tell that another member comes or goes, and so \
+             decide how soon its partitions are taken over.",
+        )
+        .kafkas("3000"),
         Setting::new(
             "max.poll.interval.ms",
             int_from(1),
             "300000",
-            "How long, in milliseconds, records may take to be dealt with before the member leaves the group; the group \
-             waits so long for it in a rebalance.",
+            "How long, in milliseconds, the group waits for this member in a rebalance. A pipe may stay full for longer: that \
+             ends no membership here.",
         ),
         Setting::new(
             "enable.auto.commit",

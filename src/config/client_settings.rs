@@ -322,7 +322,7 @@ mod tests {
         assert_eq!((client.producer.acks, client.producer.idempotent), (Acks::All, true));
         assert_eq!(client.producer.compression, Compression::None);
         assert!(client.consumer.read_committed);
-        assert_eq!(client.consumer.assignors, [Assignor::Range, Assignor::CooperativeSticky]);
+        assert_eq!(client.consumer.assignors, [Assignor::CooperativeSticky, Assignor::Range]);
         assert!(!client.given().is_given("acks"));
     }
 
@@ -343,7 +343,7 @@ mod tests {
             6
         );
         assert!(refused(&[("delivery.timeout.ms", "1000")]).contains("less than linger.ms"));
-        assert!(refused(&[("session.timeout.ms", "3000")]).contains("must be below"));
+        assert!(refused(&[("session.timeout.ms", "200")]).contains("must be below"));
         assert!(refused(&[("bootstrap.servers", "")]).contains("no broker"));
         assert!(refused(&[("bootstrap.servers", "localhost")]).contains("the port is missing"));
         assert!(refused(&[("bootstrap.servers", ":9092")]).contains("the host is missing"));

@@ -1,6 +1,7 @@
 //! The settings as DescribeConfigs shows them: value, where it comes from, and what would hold without it (KIP-226).
 
 use super::broker_config::BrokerConfig;
+use super::group_config::GroupOverrides;
 use super::overrides::TopicOverrides;
 use super::setting::{Setting, Synonym, Table};
 
@@ -17,6 +18,10 @@ pub enum ConfigSource {
     /// File, environment or flags of the broker.
     StaticBroker = 4,
     Default = 5,
+    /// A logger's level, changed while the broker ran.
+    BrokerLogger = 6,
+    /// The group itself.
+    Group = 8,
 }
 
 impl ConfigSource {
@@ -25,7 +30,7 @@ impl ConfigSource {
     }
 }
 
-/// One setting of one topic or broker.
+/// One setting of one topic, group or broker.
 #[derive(Debug, Clone)]
 pub struct DescribedSetting {
     setting: &'static Setting,
@@ -99,6 +104,26 @@ pub fn describe_topic(overrides: &TopicOverrides, broker: &BrokerConfig) -> Vec<
     Table::topic().rows().map(describe).collect()
 }
 
+/// Every setting of a group, by name.
+pub fn describe_group(overrides: &GroupOverrides, broker: &BrokerConfig) -> Vec<DescribedSetting> {
+    let describe = |setting: &'static Setting| {
+        let own = overrides.get(setting.name);
+        let own_synonym = own.map(|value| synonym(setting, setting.name, value, ConfigSource::Group));
+        let mut synonyms: Vec<_> = own_synonym.into_iter().chain(given(broker, &setting.synonyms)).collect();
+        if synonyms.is_empty() {
+            // A setting that the broker has no counterpart of still shows its default, as in Kafka.
+            synonyms.extend(setting.default.map(|value| synonym(setting, setting.name, value, ConfigSource::Default)));
+        }
+        DescribedSetting {
+            setting,
+            value: own.map(str::to_owned).or_else(|| broker.value_for_group(setting.name)),
+            synonyms,
+            read_only: false,
+        }
+    };
+    Table::group().rows().map(describe).collect()
+}
+
 /// Every setting of a broker, by name.
 pub fn describe_broker(broker: &BrokerConfig) -> Vec<DescribedSetting> {
     let describe = |setting: &'static Setting| {
@@ -130,7 +155,7 @@ fn given(broker: &BrokerConfig, names: &[Synonym]) -> Vec<DescribedSynonym> {
     let from = |source: ConfigSource, row: &'static Setting| -> Option<DescribedSynonym> {
         let dynamic = broker.dynamic();
         let value = match source {
-            ConfigSource::Topic => None,
+            ConfigSource::Topic | ConfigSource::Group | ConfigSource::BrokerLogger => None,
             ConfigSource::DynamicBroker => dynamic.broker.get(row.name).map(String::as_str),
             ConfigSource::DynamicCluster => dynamic.cluster.get(row.name).map(String::as_str),
             ConfigSource::StaticBroker => broker.given().given(row.name).map(|(value, _)| value),
@@ -197,6 +222,21 @@ mod tests {
         let row = find(&rows, "remote.storage.enable");
         assert_eq!((row.value(), row.source(), synonyms(row)), (Some("false"), ConfigSource::Default, vec![]));
         assert!(row.documentation().ends_with("no effect here: there is no tiered storage."));
+    }
+
+    #[test]
+    fn a_group_shows_its_settings_over_the_brokers() {
+        let broker = BrokerConfig::from_pairs([("group.consumer.session.timeout.ms", "46000")]).expect("valid");
+        let overrides = GroupOverrides::from_pairs([("consumer.heartbeat.interval.ms", "6000")]).expect("valid");
+        let rows = describe_group(&overrides, &broker);
+        let row = find(&rows, "consumer.heartbeat.interval.ms");
+        assert_eq!((row.value(), row.source(), row.is_read_only()), (Some("6000"), ConfigSource::Group, false));
+        let of_broker = "group.consumer.heartbeat.interval.ms";
+        assert_eq!(synonyms(row), [("consumer.heartbeat.interval.ms", "6000", 8), (of_broker, "5000", 5)]);
+        let row = find(&rows, "consumer.session.timeout.ms");
+        assert_eq!((row.value(), row.source()), (Some("46000"), ConfigSource::StaticBroker));
+        let row = find(&rows, "share.isolation.level");
+        assert_eq!(synonyms(row), [("share.isolation.level", "read_uncommitted", 5)]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ file, which beats the default. An unknown name or a bad value is refused.
 pub fn settings_page() -> String {
     let mut page = HEAD.to_owned();
     section(&mut page, "Topics", TOPICS, Table::topic());
+    section(&mut page, "Groups", GROUPS, Table::group());
     section(&mut page, "Brokers", BROKERS, Table::broker());
     section(&mut page, "Clients", CLIENTS, Table::client());
     page
@@ -29,6 +30,8 @@ pub fn settings_page() -> String {
 
 const TOPICS: &str = "All can be changed while the broker runs. What a topic does not set itself follows the broker's \
      setting at the end of its line.";
+const GROUPS: &str = "All can be changed while the broker runs, for a group that exists or not (`kafka-configs --entity-type \
+     groups`). What a group does not set itself follows the broker's setting at the end of its line.";
 const BROKERS: &str = "Those marked * can be changed while the broker runs.";
 const CLIENTS: &str = "For rafka-produce, rafka-consume and rafka-admin; their flags beat them.";
 

@@ -63,7 +63,7 @@ const BROKER: &[(&str, &[Row])] = &[
     ("there is one data directory, and its notes are written with log.flush.offset.checkpoint.interval.ms", DATA),
     ("groups are kept in step with every request", GROUPS),
     ("transactions need no tuning here", TRANSACTIONS),
-    ("compaction is not done yet", COMPACTION),
+    ("one thread compacts, one log after the other, at the speed of the disk", COMPACTION),
     ("there is one replica", REPLICATION),
     ("the broker needs no controller", CONTROLLER),
     ("there are no quotas", QUOTAS),
@@ -71,6 +71,7 @@ const BROKER: &[(&str, &[Row])] = &[
     ("a waiting request is woken, not purged", WAITING),
     ("there are no share groups", SHARE),
     ("there are no streams groups", STREAMS),
+    ("there is no Kerberos", KERBEROS),
 ];
 
 /// Of these, what Kafka lets change while it runs.
@@ -81,8 +82,6 @@ const DYNAMIC: &[&str] = &[
     "group.coordinator.cached.buffer.max.bytes",
     "group.share.assignment.interval.ms",
     "group.streams.assignment.interval.ms",
-    "log.cleaner.backoff.ms",
-    "log.cleaner.dedupe.buffer.size",
     "log.cleaner.io.buffer.load.factor",
     "log.cleaner.io.buffer.size",
     "log.cleaner.io.max.bytes.per.second",
@@ -95,6 +94,10 @@ const DYNAMIC: &[&str] = &[
     "num.network.threads",
     "num.recovery.threads.per.data.dir",
     "num.replica.fetchers",
+    "sasl.kerberos.kinit.cmd",
+    "sasl.kerberos.min.time.before.relogin",
+    "sasl.kerberos.ticket.renew.jitter",
+    "sasl.kerberos.ticket.renew.window.factor",
     "share.coordinator.cached.buffer.max.bytes",
     "transaction.partition.verification.enable",
 ];
@@ -156,12 +159,9 @@ const TRANSACTIONS: &[Row] = &[
 ];
 
 const COMPACTION: &[Row] = &[
-    ("log.cleaner.backoff.ms", long_from(0), Some("15000")),
-    ("log.cleaner.dedupe.buffer.size", LONG, Some("134217728")),
-    ("log.cleaner.enable", Kind::Boolean, Some("true")),
     ("log.cleaner.io.buffer.load.factor", DOUBLE, Some("0.9")),
     ("log.cleaner.io.buffer.size", int_from(0), Some("524288")),
-    ("log.cleaner.io.max.bytes.per.second", DOUBLE, Some("1.7976931348623157e308")),
+    ("log.cleaner.io.max.bytes.per.second", DOUBLE, Some("1.7976931348623157E308")),
     ("log.cleaner.threads", int_from(0), Some("1")),
 ];
 
@@ -235,6 +235,14 @@ const WAITING: &[Row] = &[
     ("delete.records.purgatory.purge.interval.requests", INT, Some("1")),
     ("fetch.purgatory.purge.interval.requests", INT, Some("1000")),
     ("producer.purgatory.purge.interval.requests", INT, Some("1000")),
+];
+
+/// How often a ticket is renewed lets nobody believe that tickets are asked for.
+const KERBEROS: &[Row] = &[
+    ("sasl.kerberos.kinit.cmd", Kind::Text, Some("/usr/bin/kinit")),
+    ("sasl.kerberos.min.time.before.relogin", LONG, Some("60000")),
+    ("sasl.kerberos.ticket.renew.jitter", DOUBLE, Some("0.05")),
+    ("sasl.kerberos.ticket.renew.window.factor", DOUBLE, Some("0.8")),
 ];
 
 const SHARE: &[Row] = &[

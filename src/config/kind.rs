@@ -89,7 +89,8 @@ impl Kind {
             }
             Kind::Double { min, max } => {
                 let value: f64 = text.parse().ok()?;
-                (*min..=*max).contains(&value).then(|| format!("{value:?}"))
+                // The exponent's letter as Java writes it.
+                (*min..=*max).contains(&value).then(|| format!("{value:?}").replace('e', "E"))
             }
             Kind::Text | Kind::Class | Kind::Password => Some(text.to_owned()),
             Kind::Word(words) => words.contains(&text).then(|| text.to_owned()),

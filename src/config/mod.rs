@@ -14,6 +14,8 @@ mod describe;
 mod docs;
 mod error;
 mod foreign_rows;
+mod group_config;
+mod group_rows;
 mod kind;
 mod listener;
 mod overrides;
@@ -24,14 +26,16 @@ mod topic_config;
 mod topic_rows;
 
 pub use broker_config::{
-    BrokerConfig, ConsumerGroupConfig, GroupConfig, NetworkConfig, OffsetsConfig, TextConfig, TransactionConfig,
+    BrokerConfig, CleanerConfig, ConsumerGroupConfig, GroupConfig, NetworkConfig, OffsetsConfig, TextConfig,
+    TransactionConfig,
 };
 pub use client_settings::{
     Acks, Assignor, ClientSettings, ConsumerSettings, GroupProtocol, OffsetReset, Partitioner, ProducerSettings,
 };
-pub use describe::{ConfigSource, DescribedSetting, DescribedSynonym, describe_broker, describe_topic};
+pub use describe::{ConfigSource, DescribedSetting, DescribedSynonym, describe_broker, describe_group, describe_topic};
 pub use docs::settings_page;
 pub use error::ConfigError;
+pub use group_config::GroupOverrides;
 pub use kind::{Kind, Width};
 pub use listener::{Listener, split_address};
 pub use overrides::{AlterOp, Alteration, DynamicScope, DynamicSettings, TopicOverrides};

@@ -195,13 +195,18 @@ fn dynamic(values: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>
     values.iter().map(check).collect()
 }
 
-fn alter<'a>(
+pub(super) fn alter<'a>(
     table: &'static Table,
     values: &mut BTreeMap<String, String>,
     changes: impl IntoIterator<Item = Alteration<'a>>,
     inherited: impl Fn(&'static str) -> Option<String>,
 ) -> Result<(), ConfigError> {
     for Alteration { op, name, value } in changes {
+        if op == AlterOp::Delete && table.get(name).is_none() {
+            // What nobody knows is not set. Kafka's tools unset their throttles without asking whether there are any.
+            values.remove(name);
+            continue;
+        }
         let row = table.find(name)?;
         if !row.dynamic {
             return Err(ConfigError::ReadOnly(row.name));
@@ -222,7 +227,8 @@ fn alter<'a>(
                 return Err(ConfigError::NotAList { name: row.name, done });
             }
             AlterOp::Append | AlterOp::Subtract => {
-                let change = row.check(value)?;
+                // What is taken away need not be a value: Kafka does not mind either.
+                let change = if op == AlterOp::Append { row.check(value)? } else { value.to_owned() };
                 let now = values.get(row.name).cloned().or_else(|| inherited(row.name)).unwrap_or_default();
                 let kept =
                     list_items(&now).filter(|item| op == AlterOp::Append || !list_items(&change).any(|c| c == *item));
@@ -256,6 +262,7 @@ mod tests {
             Alteration { op: AlterOp::Set, name: "retention.ms", value: Some(" 6 ") },
             Alteration { op: AlterOp::Delete, name: "segment.bytes", value: None },
             Alteration { op: AlterOp::Delete, name: "preallocate", value: None },
+            Alteration { op: AlterOp::Delete, name: "leader.replication.throttled.rate", value: None },
         ];
         let altered = start.altered(changes, |_| None).expect("valid changes");
         assert_eq!(altered.iter().collect::<Vec<_>>(), [("retention.ms", "6")]);
@@ -270,7 +277,7 @@ mod tests {
         assert_eq!(alter_policy(&compact, AlterOp::Append, "delete"), is("compact,delete"));
         assert_eq!(alter_policy(&compact, AlterOp::Append, "compact"), is("compact"));
         assert_eq!(alter_policy(&[], AlterOp::Subtract, "delete"), is(""));
-        assert_eq!(alter_policy(&compact, AlterOp::Subtract, "delete"), is("compact"));
+        assert_eq!(alter_policy(&compact, AlterOp::Subtract, "delete, x"), is("compact"));
         let error = alter_policy(&[], AlterOp::Append, "remove").expect_err("no policy");
         assert_eq!(error, "cleanup.policy: \"remove\" is not allowed; it must be a list out of compact, delete");
     }

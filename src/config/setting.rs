@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use super::error::{ConfigError, cut};
 use super::kind::Kind;
-use super::{broker_rows, client_rows, foreign_rows, topic_rows};
+use super::{broker_rows, client_rows, foreign_rows, group_rows, topic_rows};
 
 /// One setting.
 #[derive(Debug, Clone)]
@@ -20,9 +20,9 @@ pub struct Setting {
     /// What it does, with units and, where it differs from Kafka, why.
     pub doc: String,
     pub effect: Effect,
-    /// Whether it can be changed while the broker runs. Every topic setting can.
+    /// Whether it can be changed while the broker runs. Every setting of a topic or group can.
     pub dynamic: bool,
-    /// Where a topic's default comes from, the strongest first.
+    /// Where a topic's or group's default comes from, the strongest first.
     pub synonyms: Vec<Synonym>,
     /// Kafka's default where ours is another; the doc says why.
     pub kafka_default: Option<&'static str>,
@@ -36,7 +36,7 @@ pub enum Effect {
     Stored(&'static str),
 }
 
-/// The broker's setting that holds for topics which do not set their own.
+/// The broker's setting that holds for topics or groups which do not set their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Synonym {
     pub name: &'static str,
@@ -168,6 +168,15 @@ impl Table {
         static TABLE: LazyLock<Table> = LazyLock::new(|| {
             let dynamic = topic_rows::rows().into_iter().map(Setting::dynamic);
             Table::new("topic", dynamic.collect())
+        });
+        &TABLE
+    }
+
+    /// The settings of a group.
+    pub fn group() -> &'static Table {
+        static TABLE: LazyLock<Table> = LazyLock::new(|| {
+            let dynamic = group_rows::rows().into_iter().map(Setting::dynamic);
+            Table::new("group", dynamic.collect())
         });
         &TABLE
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::{BrokerConfig, ClientSettings, TopicConfig, TopicOverrides};
+use crate::config::{BrokerConfig, ClientSettings, GroupOverrides, TopicConfig, TopicOverrides};
 
-fn tables() -> [&'static Table; 3] {
-    [Table::topic(), Table::broker(), Table::client()]
+fn tables() -> [&'static Table; 4] {
+    [Table::topic(), Table::group(), Table::broker(), Table::client()]
 }
 
 /// A valid value other than the default.
@@ -114,6 +114,16 @@ fn effect_means_that_somebody_reads_it() {
         let without = if pairs.len() == 2 { format!("{:?}", resolved(&pairs[1..])) } else { plain.clone() };
         let changed = format!("{:?}", resolved(&pairs)) != without;
         assert_eq!(changed, row.effect == Effect::Here, "{} to {}", row.name, pairs[0].1);
+    }
+}
+
+#[test]
+fn a_groups_effective_settings_are_read_too() {
+    let broker = BrokerConfig::from_pairs([("group.consumer.min.heartbeat.interval.ms", "1")]).expect("valid");
+    for row in Table::group().rows() {
+        let overrides = GroupOverrides::from_pairs([(row.name, another_value(row))]).expect("valid");
+        let changed = overrides.resolve(&broker) != GroupOverrides::default().resolve(&broker);
+        assert_eq!(changed, row.effect == Effect::Here, "{}", row.name);
     }
 }
 

@@ -150,6 +150,10 @@ impl Reader<'_> {
     }
 
     /// A count or a size, whose range in the table starts at 0 or above; as much as this machine can count.
+    pub fn double(&self, name: &str) -> f64 {
+        self.text(name).parse().unwrap_or_default()
+    }
+
     pub fn size(&self, name: &str) -> usize {
         usize::try_from(self.long(name)).unwrap_or(usize::MAX)
     }

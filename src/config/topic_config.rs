@@ -74,6 +74,11 @@ pub struct TopicConfig {
     pub cleanup_delete: bool,
     /// `cleanup.policy` contains "compact".
     pub cleanup_compact: bool,
+    pub min_cleanable_ratio: f64,
+    pub min_compaction_lag_ms: i64,
+    /// `i64::MAX` is never.
+    pub max_compaction_lag_ms: i64,
+    pub delete_retention_ms: i64,
     /// -1 keeps records for ever.
     pub retention_ms: i64,
     /// -1 keeps as much as there is.
@@ -108,7 +113,7 @@ impl TopicConfig {
     pub(super) fn defaults(broker: &Reader<'_>) -> TopicConfig {
         TopicConfig::read(&Reader {
             table: Table::topic(),
-            value: Box::new(|row| default_for_topic(row, |name| broker.optional(name))),
+            value: Box::new(|row| default_from_broker(row, |name| broker.optional(name))),
         })
     }
 
@@ -124,6 +129,10 @@ impl TopicConfig {
             index_interval_bytes: r.size("index.interval.bytes") as u32,
             cleanup_delete: policy.iter().any(|p| p == "delete"),
             cleanup_compact: policy.iter().any(|p| p == "compact"),
+            min_cleanable_ratio: r.double("min.cleanable.dirty.ratio"),
+            min_compaction_lag_ms: r.long("min.compaction.lag.ms"),
+            max_compaction_lag_ms: r.long("max.compaction.lag.ms"),
+            delete_retention_ms: r.long("delete.retention.ms"),
             retention_ms: r.long("retention.ms").max(-1),
             retention_bytes: r.long("retention.bytes").max(-1),
             max_message_bytes: r.size("max.message.bytes"),
@@ -151,8 +160,8 @@ impl Default for TopicConfig {
     }
 }
 
-/// A topic setting where the topic is silent: the strongest of the broker's settings that is set, in the topic's unit.
-pub(super) fn default_for_topic(row: &Setting, broker: impl Fn(&'static str) -> Option<String>) -> Option<String> {
+/// A topic's or group's setting where it is silent: the strongest of the broker's settings that is set, in its unit.
+pub(super) fn default_from_broker(row: &Setting, broker: impl Fn(&'static str) -> Option<String>) -> Option<String> {
     let from_broker = row.synonyms.iter().find_map(|s| broker(s.name).map(|value| s.unit.convert(&value)));
     from_broker.or_else(|| row.default.map(str::to_owned))
 }

@@ -4,7 +4,6 @@
 use super::kind::{Kind, int, int_from, int_or, long, long_from};
 use super::setting::{Setting, Synonym};
 
-const COMPACTION: &str = "compaction is not done yet";
 const TIERED: &str = "there is no tiered storage";
 const REPLICATION: &str = "there is one replica";
 
@@ -108,34 +107,32 @@ fn retention() -> Vec<Setting> {
             "delete.retention.ms",
             long_from(0),
             "86400000",
-            "How long, in milliseconds, a compacted topic keeps a tombstone, so that readers learn of it.",
+            "How long, in milliseconds, a compacted topic keeps a tombstone, so that readers learn of it. The time runs from \
+             the first compaction that meets it (KIP-534).",
         )
-        .from(&[Synonym::same("log.cleaner.delete.retention.ms")])
-        .stored(COMPACTION),
+        .from(&[Synonym::same("log.cleaner.delete.retention.ms")]),
         Setting::new(
             "min.compaction.lag.ms",
             long_from(0),
             "0",
             "How long, in milliseconds, a record stays uncompacted at least. Not above max.compaction.lag.ms.",
         )
-        .from(&[Synonym::same("log.cleaner.min.compaction.lag.ms")])
-        .stored(COMPACTION),
+        .from(&[Synonym::same("log.cleaner.min.compaction.lag.ms")]),
         Setting::new(
             "max.compaction.lag.ms",
             long_from(1),
             "9223372036854775807",
-            "After how many milliseconds a record must have been compacted, however little there is to gain.",
+            "After how many milliseconds a record is compacted, however little there is to gain. A segment is closed at that \
+             age, too, since one that is still open is not compacted.",
         )
-        .from(&[Synonym::same("log.cleaner.max.compaction.lag.ms")])
-        .stored(COMPACTION),
+        .from(&[Synonym::same("log.cleaner.max.compaction.lag.ms")]),
         Setting::new(
             "min.cleanable.dirty.ratio",
             Kind::Double { min: 0.0, max: 1.0 },
             "0.5",
-            "Which part of a log (0 to 1) must be uncompacted before compaction begins.",
+            "Which part of a log's closed segments (0 to 1) must be uncompacted before compaction begins.",
         )
-        .from(&[Synonym::same("log.cleaner.min.cleanable.ratio")])
-        .stored(COMPACTION),
+        .from(&[Synonym::same("log.cleaner.min.cleanable.ratio")]),
     ]
 }
 

@@ -3,19 +3,21 @@
 //! A batch is written as it came: a head that carries the new offset and epoch stands on the stack, the rest is the
 //! sender's bytes. What always holds: after an error nothing of the batch is in the log, nor in any state beside it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::bounds::{PROBE_BYTES, PROBE_INTERVAL_MS};
 use super::disk::{DiskFile, OpenMode};
-use super::error::{AppendError, LogError};
+use super::error::{AppendError, LogError, is_disk_full};
 use super::names;
 use super::partition::{Failure, Mark, PartitionLog, Sealed, Writer};
 use super::producers::Marker;
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, TimestampType};
 use super::state_file::LogState;
+use super::walk;
 use crate::base::limits::WRITE_PIECE_BYTES;
 use crate::base::{LeaderEpoch, Now, Offset};
 use crate::record::{BatchHeader, BatchView, ControlKind, HEADER_BYTES, ValidBatch, attributes};
@@ -49,6 +51,9 @@ impl PartitionLog {
         let writer = &mut *writer;
         self.check_retired()?;
         check_limits(batch, &writer.settings, now)?;
+        if writer.producers_due.is_some() {
+            self.heal(writer, now)?;
+        }
         if batch.header.has_producer_id()
             && let Some(repeated) = writer.producers.check(&batch.header, marker.as_ref())?
         {
@@ -150,24 +155,49 @@ impl PartitionLog {
         if !std::mem::replace(&mut writer.failing, true) {
             ::log::error!("{error}");
         }
-        writer.failure.get_or_insert_with(|| Failure { reason: error.to_string(), probe_at_ms: None });
+        let is_full = error.is_disk_full();
+        writer.failure.get_or_insert_with(|| Failure { reason: error.to_string(), is_full, probe_at_ms: None });
         error
     }
 
     /// After a failure: finds out whether the disk works again, now and then.
     fn heal(&self, writer: &mut Writer, now: Now) -> Result<(), LogError> {
         let Some(failure) = &mut writer.failure else { return Ok(()) };
-        let refused = |reason: &str| LogError::Failed { dir: self.files.dir.clone(), reason: reason.to_owned() };
+        let dir = &self.files.dir;
+        let refused = |failure: &Failure| {
+            let (reason, is_full) = (failure.reason.clone(), failure.is_full);
+            LogError::Failed { dir: dir.clone(), reason, is_full }
+        };
         if failure.probe_at_ms.is_some_and(|at| now.mono_ms < at) {
-            return Err(refused(&failure.reason));
+            return Err(refused(failure));
         }
         if let Err(error) = self.probe() {
             failure.probe_at_ms = Some(now.mono_ms + PROBE_INTERVAL_MS);
             failure.reason = format!("a probe write failed: {error}");
-            return Err(refused(&failure.reason));
+            failure.is_full = is_disk_full(&error);
+            return Err(refused(failure));
+        }
+        let (segments, gaps_below) = {
+            let shown = self.shown.read();
+            (shown.segments.clone(), shown.gaps_below)
+        };
+        if let Err(error) = walk::recall_producers(&self.files, writer, &segments, gaps_below) {
+            let failure = writer.failure.insert(Failure {
+                reason: format!("its producers can't be read back: {error}"),
+                is_full: false,
+                probe_at_ms: Some(now.mono_ms + PROBE_INTERVAL_MS),
+            });
+            return Err(refused(failure));
         }
         writer.failure = None;
         Ok(())
+    }
+
+    /// Room was made: the next append finds out at once whether the disk works again.
+    pub fn expect_room(&self) {
+        if let Some(failure) = self.writer.lock().failure.as_mut().filter(|failure| failure.is_full) {
+            failure.probe_at_ms = None;
+        }
     }
 
     fn probe(&self) -> io::Result<()> {
@@ -189,6 +219,10 @@ impl PartitionLog {
 
     /// Seals the active segment and begins a new one at the log end.
     pub(super) fn roll(&self, writer: &mut Writer, now: Now) -> Result<Arc<Segment>, LogError> {
+        if writer.producers_due.is_some() {
+            let reason = "its producers are not read back yet".to_owned();
+            return Err(LogError::Failed { dir: self.files.dir.clone(), reason, is_full: false });
+        }
         let active = self.shown.read().active().cloned();
         let base = writer.next_offset;
         if let Some(active) = &active
@@ -281,15 +315,22 @@ fn is_full(active: &Segment, stored: &BatchHeader, settings: &LogSettings, now: 
         first if first >= 0 => stored.max_timestamp.saturating_sub(first),
         _ => now.wall_ms.saturating_sub(growth.created_ms),
     };
-    let jitter_ms = match settings.segment_jitter_ms.min(settings.segment_ms) {
-        most if most > 0 => active.base.0.wrapping_mul(0x9e37_79b9).rem_euclid(most),
-        _ => 0,
-    };
+    let jitter_ms = jitter_ms(active, settings.segment_jitter_ms.min(settings.roll_ms()));
     bytes + stored.total_bytes() as u64 > settings.segment_bytes
-        || waited_ms > settings.segment_ms - jitter_ms
+        || waited_ms > settings.roll_ms() - jitter_ms
         || active.index.len() as u64 >= settings.segment_index_bytes / 8
         || active.time_index.len() as u64 + 1 >= settings.segment_index_bytes / 12
         || stored.last_offset().since(active.base) > i64::from(i32::MAX)
+}
+
+/// Something below `most` that is another for each partition and each of its segments, and stays the same for one.
+fn jitter_ms(active: &Segment, most: i64) -> i64 {
+    if most <= 0 {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    (&active.files.dir, active.base.0).hash(&mut hasher);
+    (hasher.finish() % most as u64) as i64
 }
 
 /// A control batch's end-of-transaction marker; none for control records of another kind.

@@ -49,6 +49,10 @@ pub fn check_partition(disk: &dyn Disk, dir: &Path, gaps: bool, mut progress: im
         match names::meaning(&name) {
             Meaning::Segment(base, Kind::Log) => bases.push(base),
             Meaning::Segment(_, Kind::Producers) => summaries.extend(check_state(disk, &path, &mut checked)?),
+            Meaning::Swap { base, next } => {
+                let reason = format!("the compaction of offsets {base} up to (not including) {next} was interrupted");
+                checked.problem(path, None, reason, true);
+            }
             Meaning::LeaderEpochs if Epochs::from_text(&whole_file::read(disk, &path)?).is_none() => {
                 checked.problem(path, None, "it is no list of leader epochs".to_owned(), true);
             }
@@ -316,7 +320,9 @@ impl TimeCheck {
 
     fn batch(&mut self, header: &BatchHeader, checked: &mut Checked) -> io::Result<()> {
         self.index.batch_seen(checked);
-        self.max_timestamp = self.max_timestamp.max(header.max_timestamp);
+        if !header.is_bare() {
+            self.max_timestamp = self.max_timestamp.max(header.max_timestamp);
+        }
         while let Some((at, entry)) = self.index.current {
             let offset = self.index.base.plus(i64::from(entry.relative));
             if offset > header.last_offset() {

@@ -33,6 +33,14 @@ pub struct FileFacts {
     pub modified_ms: i64,
 }
 
+/// The room on a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    pub total: u64,
+    /// What is left for who is not the superuser.
+    pub usable: u64,
+}
+
 /// Directories and names.
 pub trait Disk: Send + Sync + Debug {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>>;
@@ -59,6 +67,11 @@ pub trait Disk: Send + Sync + Debug {
     /// Makes everything durable on the file system that `path` lies on: all data, all names.
     /// Fails with `Unsupported` where the system has no such call; then each file must be synced.
     fn sync_fs(&self, path: &Path) -> io::Result<()>;
+
+    /// The room on the file system that `path` lies on. Fails with `Unsupported` where nobody knows.
+    fn space(&self, _path: &Path) -> io::Result<Space> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// One open file, used by position from several threads at once.

@@ -46,6 +46,8 @@ pub(super) struct EntryFile<E> {
     state: Mutex<State<E>>,
     /// How many entries lay below what was searched last.
     hint: AtomicUsize,
+    /// The file, whatever its name leads to by now.
+    pinned: Mutex<Option<Arc<dyn DiskFile>>>,
 }
 
 #[derive(Debug)]
@@ -85,7 +87,20 @@ impl<E: Entry> EntryFile<E> {
             id: FileId::fresh(),
             state: Mutex::new(state),
             hint: AtomicUsize::new(0),
+            pinned: Mutex::new(None),
         }
+    }
+
+    /// Stays with this file until told otherwise: its name is about to lead to another, or to this one only later.
+    pub fn pin(&self, file: Option<Arc<dyn DiskFile>>) {
+        *self.pinned.lock() = file;
+    }
+
+    /// Stays with the file that has the name now.
+    pub fn pin_current(&self) -> io::Result<()> {
+        let file = self.file()?;
+        self.pin(Some(file));
+        Ok(())
     }
 
     pub fn len(&self) -> usize {
@@ -99,6 +114,9 @@ impl<E: Entry> EntryFile<E> {
 
     /// Bytes of the file on disk; 0 if there is none.
     pub fn file_bytes(&self) -> io::Result<u64> {
+        if let Some(file) = &*self.pinned.lock() {
+            return file.len();
+        }
         match self.files.disk.facts(&self.files.path(self.base, E::KIND)) {
             Ok(facts) => Ok(facts.bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
@@ -243,6 +261,9 @@ impl<E: Entry> EntryFile<E> {
     }
 
     fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        if let Some(file) = &*self.pinned.lock() {
+            return Ok(Arc::clone(file));
+        }
         self.files.pooled(self.id, self.base, E::KIND, OpenMode::Create)
     }
 }

@@ -12,7 +12,7 @@ pub enum LogError {
     #[error("can't {doing} {}: {source}", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("{} failed before ({reason}) and is not used until a probe write succeeds", dir.display())]
-    Failed { dir: PathBuf, reason: String },
+    Failed { dir: PathBuf, reason: String, is_full: bool },
     #[error("the log in {} was retired: its topic is deleted", dir.display())]
     Retired { dir: PathBuf },
 }
@@ -26,6 +26,20 @@ impl LogError {
     pub fn error_code(&self) -> ErrorCode {
         ErrorCode::KafkaStorageError
     }
+
+    /// Whether nothing is wrong but that there is no room.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            LogError::Io { source, .. } => is_disk_full(source),
+            LogError::Failed { is_full, .. } => *is_full,
+            LogError::Retired { .. } => false,
+        }
+    }
+}
+
+/// No room, for everybody or by a quota.
+pub fn is_disk_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Why a batch was not appended. Nothing of it is in the log then.
@@ -55,6 +69,11 @@ pub enum AppendError {
 }
 
 impl AppendError {
+    /// Whether nothing is wrong but that there is no room.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, AppendError::Storage(error) if error.is_disk_full())
+    }
+
     pub fn error_code(&self) -> ErrorCode {
         match self {
             AppendError::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,

@@ -39,12 +39,17 @@ impl Files {
     }
 
     pub fn open(&self, base: Offset, kind: Kind, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        self.while_ours(|| self.disk.open(&self.path(base, kind), mode))
+    }
+
+    /// Does something with names in the directory, unless it is no longer this log's.
+    pub fn while_ours<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let retired = self.retired.read();
         if *retired {
             // Not `NotFound`: a transaction index that is not found says that nothing was aborted.
             return Err(io::Error::other("the log was retired: its topic is deleted"));
         }
-        self.disk.open(&self.path(base, kind), mode)
+        work()
     }
 
     /// The file, open in the pool under `id`.

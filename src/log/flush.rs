@@ -83,18 +83,19 @@ impl PartitionLog {
 
     /// The log ends where it was last flushed; everything behind is gone, from the files as from every state.
     fn cut_to_flushed(&self, writer: &mut Writer) {
-        let (mark, dropped, kept, gaps) = {
+        let (mark, dropped, kept, gaps_below) = {
             let mut shown = self.shown.write();
             if shown.flushed.offset < writer.floor.offset {
                 writer.unsafe_below = Some(writer.floor.offset);
             }
             // What a start found whole is kept, even if it could not be flushed again: part of it was acknowledged.
-            let mark = if shown.flushed.offset < writer.floor.offset { writer.floor } else { shown.flushed };
+            // At the same offset the floor knows its segment, which what was flushed before the start may not.
+            let mark = if shown.flushed.offset <= writer.floor.offset { writer.floor } else { shown.flushed };
             let keep = shown.segments.partition_point(|segment| Some(segment.base) <= mark.segment);
             let dropped = shown.segments.split_off(keep);
             shown.end = mark;
             shown.recent.clear();
-            (mark, dropped, shown.segments.clone(), shown.gaps)
+            (mark, dropped, shown.segments.clone(), shown.gaps_below)
         };
         for segment in &dropped {
             if let Err(error) = segment.remove() {
@@ -110,7 +111,7 @@ impl PartitionLog {
         }
         writer.unsynced.clear();
         writer.sealed.retain(|sealed| sealed.next_offset <= mark.offset);
-        walk::rewind(&self.files, writer, &kept, mark, gaps);
+        walk::rewind(&self.files, writer, &kept, mark, gaps_below);
         writer.must_roll = true;
         // A transaction may be open again that had ended.
         self.undecided.store(true, Ordering::Release);

@@ -53,8 +53,12 @@ pub(super) fn take(files: &Files, report: &mut OpenReport) -> Result<Inventory, 
                 inventory.states.insert(offset);
             }
             Meaning::Segment(base, kind) => beside.push((base, kind)),
-            Meaning::LeaderEpochs | Meaning::PartitionMetadata => {}
-            Meaning::Temporary => sweep(files, &dir.join(name), "was never finished", report),
+            Meaning::LeaderEpochs | Meaning::PartitionMetadata | Meaning::Compaction => {}
+            Meaning::Temporary | Meaning::Cleaned(..) => {
+                sweep(files, &dir.join(name), "was never finished", report);
+            }
+            // `compaction::settle` came before and left none; one that is there nevertheless is not touched.
+            Meaning::Swap { .. } => {}
             Meaning::Foreign => report.note(format!("{} is none of ours; it is kept", dir.join(name).display())),
         }
     }
@@ -100,7 +104,7 @@ pub(super) fn read_epochs(files: &Files, report: &mut OpenReport) -> Result<Opti
 }
 
 /// Epochs from the batches: one header per segment, and only where two of them differ all that lie between.
-pub(super) fn rebuild_epochs(segments: &[Arc<Segment>], end: Offset, gaps: bool) -> io::Result<Epochs> {
+pub(super) fn rebuild_epochs(segments: &[Arc<Segment>], end: Offset, gaps_below: Offset) -> io::Result<Epochs> {
     let mut epochs = Epochs::default();
     for (n, segment) in segments.iter().enumerate() {
         let next = segments.get(n + 1);
@@ -115,7 +119,7 @@ pub(super) fn rebuild_epochs(segments: &[Arc<Segment>], end: Offset, gaps: bool)
         }
         let bound = next.map_or(end, |next| next.base);
         let file = segment.log_file()?;
-        let extent = Extent { end: segment.bytes(), bound, gaps };
+        let extent = Extent { end: segment.bytes(), bound, gaps: segment.base < gaps_below };
         let mut scanner = segment.scanner(&*file, 0, segment.base, extent, Verify::Nothing);
         loop {
             match scanner.step()? {

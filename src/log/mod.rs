@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! partition  append  flush  checkpoint  read  times  retention     what a log does
+//! compaction                                                    the newest record of each key, and no other
 //! recovery  inventory  walk  ready                                 what a start finds, and makes of it
 //! segment  seek  scan  verified                                    a file of batches
 //! inspect  check                                                   the same files, seen from outside
@@ -17,6 +18,7 @@ mod append;
 pub mod bounds;
 mod check;
 mod checkpoint;
+pub mod compaction;
 pub mod disk;
 mod entry_file;
 mod epochs;
@@ -53,9 +55,10 @@ pub mod whole_file;
 
 pub use append::Appended;
 pub use checkpoint::checkpoint_many;
-pub use disk::{Disk, DiskFile, FileFacts, OpenMode};
+pub use compaction::Compacted;
+pub use disk::{Disk, DiskFile, FileFacts, OpenMode, Space};
 pub use epochs::EpochStart;
-pub use error::{AppendError, LogError, ReadError};
+pub use error::{AppendError, LogError, ReadError, is_disk_full};
 pub use file_pool::FilePool;
 pub use flush::{FlushTicket, flush_many};
 pub use indexes::{OffsetEntry, TimeEntry};
@@ -67,5 +70,7 @@ pub use retention::Retained;
 pub use segment::SegmentSummary;
 pub use settings::{FlushPolicy, LogSettings, OpenAs, OpenReport, TimestampType};
 pub use state_file::{LogState, StateFlaw};
+#[cfg(test)]
+pub use testing::{RecoveryRule, set_rule_of_recovery};
 pub use times::TimeHit;
 pub use txn_index::AbortedTxn;

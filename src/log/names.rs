@@ -41,6 +41,16 @@ pub const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 /// Kafka's file with the topic id, one per partition.
 pub const PARTITION_METADATA: &str = "partition.metadata";
 
+/// Ours: up to where compaction has come; one per partition, from the first compaction on.
+pub const COMPACTION: &str = "compaction-checkpoint";
+
+/// Ends the name of a file that compaction has written and that is not yet in force.
+const CLEANED_SUFFIX: &str = ".cleaned";
+
+/// Ends the name of a compacted log file that replaces the segments from one offset up to another. Once it has this
+/// name it is in force, whatever lies beside it.
+const SWAP_SUFFIX: &str = ".swap";
+
 /// Ends the name of a file that is being written and has not yet taken its place.
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
@@ -64,6 +74,15 @@ pub enum Meaning {
     Segment(Offset, Kind),
     LeaderEpochs,
     PartitionMetadata,
+    /// How far compaction is.
+    Compaction,
+    /// Written by a compaction; worth something only beside its [`Meaning::Swap`].
+    Cleaned(Offset, Kind),
+    /// What stands in for all segments from `base` up to `next`.
+    Swap {
+        base: Offset,
+        next: Offset,
+    },
     /// Left by a write that did not come to its end; worth nothing.
     Temporary,
     Foreign,
@@ -73,27 +92,55 @@ pub fn meaning(name: &str) -> Meaning {
     match name {
         LEADER_EPOCHS => return Meaning::LeaderEpochs,
         PARTITION_METADATA => return Meaning::PartitionMetadata,
+        COMPACTION => return Meaning::Compaction,
         PROBE => return Meaning::Temporary,
         _ => {}
+    }
+    if let Some(of) = name.strip_suffix(CLEANED_SUFFIX) {
+        return match meaning(of) {
+            Meaning::Segment(base, kind) => Meaning::Cleaned(base, kind),
+            _ => Meaning::Foreign,
+        };
+    }
+    if let Some(range) = name.strip_suffix(SWAP_SUFFIX) {
+        let offsets = range.split_once('-').and_then(|(base, next)| Some((offset(base)?, offset(next)?)));
+        let offsets = offsets.filter(|(base, next)| base < next);
+        return offsets.map_or(Meaning::Foreign, |(base, next)| Meaning::Swap { base, next });
     }
     if let Some(of) = name.strip_suffix(TEMPORARY_SUFFIX) {
         return if meaning(of) == Meaning::Foreign { Meaning::Foreign } else { Meaning::Temporary };
     }
     let Some((digits, suffix)) = name.split_once('.') else { return Meaning::Foreign };
-    if digits.len() != OFFSET_DIGITS || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Meaning::Foreign;
-    }
     let kind = Kind::ALL.into_iter().find(|kind| kind.suffix() == suffix);
-    match (digits.parse(), kind) {
-        (Ok(base), Some(kind)) => Meaning::Segment(Offset(base), kind),
+    match (offset(digits), kind) {
+        (Some(base), Some(kind)) => Meaning::Segment(base, kind),
         _ => Meaning::Foreign,
     }
 }
 
+fn offset(digits: &str) -> Option<Offset> {
+    let right = digits.len() == OFFSET_DIGITS && digits.bytes().all(|b| b.is_ascii_digit());
+    right.then(|| digits.parse().ok().map(Offset)).flatten()
+}
+
+/// Where compaction writes what is to become this file.
+pub fn cleaned(path: &Path) -> PathBuf {
+    suffixed(path, CLEANED_SUFFIX)
+}
+
+/// `00000000000000000000-00000000000000000042.swap`
+pub fn swap(base: Offset, next: Offset) -> String {
+    format!("{:0OFFSET_DIGITS$}-{:0OFFSET_DIGITS$}{SWAP_SUFFIX}", base.0, next.0)
+}
+
 /// Where the new content of a file stands until it takes the file's name.
 pub fn temporary(path: &Path) -> PathBuf {
+    suffixed(path, TEMPORARY_SUFFIX)
+}
+
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(TEMPORARY_SUFFIX);
+    name.push(suffix);
     PathBuf::from(name)
 }
 
@@ -109,16 +156,28 @@ mod tests {
             assert_eq!(meaning(&file(Offset(7), kind)), Meaning::Segment(Offset(7), kind));
             let temporary = temporary(&path(Path::new(""), Offset(7), kind));
             assert_eq!(meaning(temporary.to_str().expect("ASCII")), Meaning::Temporary);
+            let cleaned = cleaned(&path(Path::new(""), Offset(7), kind));
+            assert_eq!(meaning(cleaned.to_str().expect("ASCII")), Meaning::Cleaned(Offset(7), kind));
         }
         assert_eq!(meaning("leader-epoch-checkpoint"), Meaning::LeaderEpochs);
         assert_eq!(meaning("partition.metadata"), Meaning::PartitionMetadata);
+        assert_eq!(meaning("compaction-checkpoint"), Meaning::Compaction);
+        assert_eq!(meaning("compaction-checkpoint.tmp"), Meaning::Temporary);
+        assert_eq!(swap(Offset(7), Offset(90)), "00000000000000000007-00000000000000000090.swap");
+        assert_eq!(meaning(&swap(Offset(7), Offset(90))), Meaning::Swap { base: Offset(7), next: Offset(90) });
     }
 
     #[test]
     fn what_is_not_ours_is_foreign() {
-        for name in
-            ["42.log", "00000000000000000042.LOG", "00000000000000000042.snapshot", "notes.txt", ".tmp", "x.tmp"]
-        {
+        for name in [
+            "42.log",
+            "00000000000000000042.LOG",
+            "00000000000000000042.snapshot",
+            "notes.txt",
+            ".tmp",
+            "x.tmp",
+            "7-9.swap",
+        ] {
             assert_eq!(meaning(name), Meaning::Foreign, "{name}");
         }
         // More than an offset can be.

@@ -2,7 +2,8 @@
 //!
 //! Two locks. `writer` is held by whoever changes the log: append, roll, cut, trim; never during an fsync. `shown` is
 //! what readers see: held for the time of a copy, never during a file access. Who needs both takes `writer` first.
-//! The work is in the files beside this one: append, flush, checkpoint, read, times, retention, recovery.
+//! (A third, `layout`, keeps retention, trims and compaction apart, and is taken before both.)
+//! The work is in the files beside this one: append, flush, checkpoint, read, times, retention, compaction, recovery.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use super::bounds::{POOL_FILES_DEFAULT, RECENT_BATCHES, STATES_PENDING};
+use super::compaction::{self, Layout, Progress};
 use super::disk::Disk;
 use super::epochs::{EpochStart, Epochs};
 use super::error::LogError;
@@ -31,6 +33,8 @@ pub struct PartitionLog {
     /// The order in which several logs are locked together.
     pub(super) serial: u64,
     pub(super) files: Arc<Files>,
+    /// Held by whoever removes or replaces sealed segments; taken before `writer`.
+    pub(super) layout: Mutex<Layout>,
     pub(super) writer: Mutex<Writer>,
     pub(super) shown: RwLock<Shown>,
     /// True while somebody flushes: an fsync that fails tells only one caller, so there is never a second.
@@ -66,8 +70,12 @@ pub(super) struct Writer {
     pub failure: Option<Failure>,
     /// A failure was logged, and nothing was appended since.
     pub failing: bool,
+    /// After a cut: what is known of producers is from before it, and must be read back first.
+    pub producers_due: Option<Mark>,
     /// The active segment can't be appended to any more, whatever room it has.
     pub must_roll: bool,
+    /// How far compaction is; `None` before the first.
+    pub compaction: Option<Progress>,
     /// Below this offset lies data whose fsync failed and that was not cut: the recovery point stays behind it.
     pub unsafe_below: Option<Offset>,
 }
@@ -98,6 +106,8 @@ impl Sealed {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub reason: String,
+    /// There is no room; only somebody who makes some can help.
+    pub is_full: bool,
     /// In the monotonic time of whoever appends; `None`: at once.
     pub probe_at_ms: Option<i64>,
 }
@@ -122,7 +132,8 @@ pub(super) struct Shown {
     pub flushed: Mark,
     pub recovery_point: Offset,
     pub recent: Recent,
-    pub gaps: bool,
+    /// In segments below, offsets may be missing between batches: compaction was there.
+    pub gaps_below: Offset,
 }
 
 /// Where the last batches of the active segment start.
@@ -165,7 +176,7 @@ impl Shown {
             None if self.end.segment == Some(segment.base) => (self.end.position, self.end.offset),
             None => (0, self.end.offset),
         };
-        Extent { end, bound, gaps: self.gaps }
+        Extent { end, bound, gaps: segment.base < self.gaps_below }
     }
 
     pub fn active(&self) -> Option<&Arc<Segment>> {
@@ -192,6 +203,7 @@ impl PartitionLog {
         let log = PartitionLog {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             files,
+            layout: Mutex::default(),
             writer: Mutex::new(recovered.writer),
             shown: RwLock::new(recovered.shown),
             flushing: Mutex::new(false),
@@ -336,7 +348,7 @@ impl PartitionLog {
     pub fn set_settings(&self, settings: LogSettings) {
         let mut writer = self.writer.lock();
         let mut shown = self.shown.write();
-        shown.gaps = settings.cleanup_compact;
+        shown.gaps_below = compaction::gaps_below(writer.compaction.as_ref(), &settings);
         if writer.settings.flush_policy == FlushPolicy::Os && settings.flush_policy == FlushPolicy::Fsync {
             // What was acknowledged without a flush has been seen: a failed one must not take it back.
             writer.floor = shown.end;

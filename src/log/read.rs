@@ -28,6 +28,8 @@ pub struct LogSlice {
     pub first_offset: Offset,
     /// Where to read on.
     pub next_offset: Offset,
+    /// It reaches the end of a segment that takes no more.
+    pub ends_segment: bool,
 }
 
 impl LogSlice {
@@ -150,6 +152,7 @@ impl PartitionLog {
         let segment = &sight.segment;
         let storage = |error| ReadError::Storage(LogError::io("read", segment.log_path())(error));
         let mut extent = segment.make_ready(sight.extent).map_err(storage)?;
+        let segment_end = extent.end;
         let start = match sight.known {
             Some((base, position)) => self.batch_at(segment, base, position, extent)?,
             None => self.locate(sight, from, extent)?,
@@ -205,6 +208,7 @@ impl PartitionLog {
             len: (good.end - good.start) as usize,
             first_offset: first.base_offset,
             next_offset: next,
+            ends_segment: !sight.is_active && good.end == segment_end,
         }))
     }
 
@@ -232,7 +236,8 @@ impl PartitionLog {
             let shown = self.shown.read();
             match shown.segments.iter().position(|other| Arc::ptr_eq(other, segment)) {
                 Some(n) => shown.extent(n),
-                None => sight.extent,
+                // Its files may be another segment's by now. Who asked looks again.
+                None => return Err(storage(std::io::Error::other("it is no longer part of the log"))),
             }
         };
         segment.repair(extent).map_err(storage)

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use super::disk::{Disk, DiskFile, FileFacts, OpenMode};
+use super::disk::{Disk, DiskFile, FileFacts, OpenMode, Space};
 
 /// The real thing. Costs nothing to make.
 #[derive(Debug, Clone, Copy, Default)]
@@ -84,6 +84,13 @@ impl Disk for RealDisk {
     #[cfg(target_os = "linux")]
     fn sync_fs(&self, path: &Path) -> io::Result<()> {
         Ok(rustix::fs::syncfs(File::open(path)?)?)
+    }
+
+    #[cfg(unix)]
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let facts = rustix::fs::statvfs(path)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(facts.f_frsize);
+        Ok(Space { total: bytes(facts.f_blocks), usable: bytes(facts.f_bavail) })
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -197,6 +204,14 @@ mod tests {
         assert!(file.read_exact_at(9, &mut buffer).is_err());
         assert_eq!(RealDisk.facts(&path).expect("facts").bytes, 13);
         RealDisk.sync_dir(dir.path()).expect("directories can be synced");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_system_says_how_much_room_it_has() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let space = RealDisk.space(dir.path()).expect("the system says");
+        assert!(space.total > 0 && space.usable <= space.total, "{space:?}");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::compaction::{self, Progress};
 use super::epochs::Epochs;
 use super::error::LogError;
 use super::files::Files;
@@ -44,6 +45,9 @@ pub(super) fn recover(
     now: Now,
     report: &mut OpenReport,
 ) -> Result<Recovered, LogError> {
+    compaction::settle(files, report)?;
+    let compaction = Progress::read(files, report)?;
+    let gaps_below = compaction::gaps_below(compaction.as_ref(), settings);
     let mut found = inventory::take(files, report)?;
     let state = newest_state(files, &mut found, report)?;
     let known_end = state.as_ref().map_or(Offset::ZERO, |state| state.next_offset).max(start.recovery_point);
@@ -59,7 +63,12 @@ pub(super) fn recover(
     drop_below(&mut segments, log_start, report);
     // Without a state nothing says how much was safe; after a clean stop everything was.
     let hole_below = if start.clean && state.is_none() { Offset(i64::MAX) } else { known_end };
-    let mut walk = Walk::new(files, settings, start.log_start, hole_below, now, report);
+    #[cfg(test)]
+    let hole_below = match super::testing::is_left_out(super::testing::RecoveryRule::TailCut) {
+        true => Offset(i64::MAX),
+        false => hole_below,
+    };
+    let mut walk = Walk::new(files, gaps_below, start.log_start, hole_below, now, report);
     let mut begin = match &state {
         Some(state) => resume(&segments, state, &mut walk)?,
         None => Begin { segment: 0, position: 0, offset: segments.first().map_or(log_start, |first| first.base) },
@@ -93,7 +102,8 @@ pub(super) fn recover(
     sealed.retain(|sealed| segments.iter().any(|segment| Arc::ptr_eq(segment, &sealed.segment)));
     report.scanned_bytes = scanned_bytes;
     let log_start = segments.first().map_or(log_start, |first| log_start.max(first.base));
-    let mut recovered = Assembly { files, settings, found, log_start, next, segments, whole, now };
+    let mut recovered =
+        Assembly { files, settings, found, compaction, gaps_below, log_start, next, segments, whole, now };
     recovered.sweep(state.as_ref(), report);
     let left = Left { producers, epochs, epochs_rebuilt, touched, sealed, scanned: scanned_bytes > 0 };
     Ok(recovered.assemble(left, &begin, known_end, start.clean))
@@ -160,10 +170,10 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     let exact = sealed || file_bytes == summary.log_bytes;
     if !segment.resume(&summary, exact).map_err(storage)? {
         walk.report.note(format!("the indexes of {} did not fit and were made anew", segment.log_path().display()));
-        let rebuilt = segment.rebuild_indexes(summary.log_bytes, state.next_offset, walk.gaps);
+        let rebuilt = segment.rebuild_indexes(summary.log_bytes, state.next_offset, walk.gaps_in(segment));
         rebuilt.map_err(LogError::io("rebuild the indexes of", segment.log_path()))?;
     }
-    let extent = Extent { end: summary.log_bytes, bound: state.next_offset, gaps: walk.gaps };
+    let extent = Extent { end: summary.log_bytes, bound: state.next_offset, gaps: walk.gaps_in(segment) };
     if file_bytes > summary.log_bytes && !segment.ends_right(extent).map_err(storage)? {
         walk.report.note(format!("something has moved in {}", segment.log_path().display()));
         segment.forget().map_err(storage)?;
@@ -202,7 +212,7 @@ fn read_epochs(files: &Files, segments: &[Arc<Segment>], begin: &Begin, walk: &m
     }
     // What the walk does not come past is asked here.
     let unwalked = segments.partition_point(|segment| segment.base < begin.offset);
-    let rebuilt = inventory::rebuild_epochs(&segments[..unwalked], begin.offset, walk.gaps);
+    let rebuilt = inventory::rebuild_epochs(&segments[..unwalked], begin.offset, walk.gaps_below);
     walk.epochs = rebuilt.map_err(LogError::io("read the batches in", &files.dir))?;
     walk.epochs_rebuilt = true;
     Ok(())
@@ -279,6 +289,8 @@ struct Assembly<'a> {
     files: &'a Arc<Files>,
     settings: &'a LogSettings,
     found: Inventory,
+    compaction: Option<Progress>,
+    gaps_below: Offset,
     log_start: Offset,
     next: Offset,
     segments: Vec<Arc<Segment>>,
@@ -346,7 +358,9 @@ impl Assembly<'_> {
             floor: end,
             failure: None,
             failing: false,
+            producers_due: None,
             must_roll: !self.whole,
+            compaction: self.compaction,
             unsafe_below: None,
         };
         let shown = Shown {
@@ -356,7 +370,7 @@ impl Assembly<'_> {
             flushed,
             recovery_point: known_end.min(self.next),
             recent: Recent::default(),
-            gaps: self.settings.cleanup_compact,
+            gaps_below: self.gaps_below,
         };
         Recovered { writer, shown }
     }

@@ -27,6 +27,8 @@ impl PartitionLog {
     /// Removes what `retention.ms`, `retention.bytes` and the log start let go. Kafka's deleteOldSegments; an active
     /// segment that is due is rolled first.
     pub fn retain(&self, now: Now, high_watermark: Offset) -> Result<Retained, LogError> {
+        let mut layout = self.layout.lock();
+        layout.finish(&self.files);
         let mut writer = self.writer.lock();
         if self.files.is_retired() {
             return Ok(Retained { removed_segments: 0, removed_bytes: 0, log_start: self.log_start() });
@@ -72,6 +74,8 @@ impl PartitionLog {
     /// Moves the log start forward (DeleteRecords) and removes segments wholly below it. `before` is taken as the
     /// log end at most; the broker keeps it below the high watermark.
     pub fn trim(&self, before: Offset) -> Result<Retained, LogError> {
+        let mut layout = self.layout.lock();
+        layout.finish(&self.files);
         let mut writer = self.writer.lock();
         self.check_retired()?;
         let gone = {

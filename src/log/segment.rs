@@ -211,7 +211,8 @@ impl Segment {
             if position == 0 {
                 growth.first_timestamp = header.max_timestamp;
             }
-            if header.max_timestamp > growth.max_timestamp {
+            // A batch without records has no record with its time.
+            if header.max_timestamp > growth.max_timestamp && !header.is_bare() {
                 growth.max_timestamp = header.max_timestamp;
                 growth.max_timestamp_offset = last_offset;
             }
@@ -336,6 +337,37 @@ impl Segment {
         if self.ragged.load(Ordering::Acquire) {
             let _ = self.cut(self.bytes());
         }
+    }
+
+    /// Stays with the files that have its names now, for whoever still reads it when they are replaced.
+    pub fn pin(&self) -> io::Result<()> {
+        self.hold_for_writing()?;
+        self.index.pin_current()?;
+        self.time_index.pin_current()
+    }
+
+    /// Goes by its names again.
+    pub fn unpin(&self) {
+        self.release();
+        self.index.pin(None);
+        self.time_index.pin(None);
+    }
+
+    /// A segment that is written under other names until it takes these.
+    pub fn pinned_to(
+        files: &Arc<Files>,
+        base: Offset,
+        growth: Growth,
+        log: Arc<dyn DiskFile>,
+        [index, time_index]: [Arc<dyn DiskFile>; 2],
+    ) -> Segment {
+        let segment = Segment::found(files, base, 0, growth);
+        segment.index.pin(Some(index));
+        segment.time_index.pin(Some(time_index));
+        segment.verified.lock().trust_from(0);
+        *segment.held.lock() = Some(log);
+        *segment.checked.lock() = true;
+        segment
     }
 
     /// Removes the files. Who has them open can go on reading.

@@ -22,7 +22,7 @@ pub enum TimestampType {
 }
 
 /// The settings of a topic that its log knows; named as Kafka names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LogSettings {
     pub segment_bytes: u64,
     pub segment_ms: i64,
@@ -39,12 +39,29 @@ pub struct LogSettings {
     pub cleanup_delete: bool,
     /// `cleanup.policy` contains "compact": offsets may be missing between batches.
     pub cleanup_compact: bool,
+    /// The part of the log that must be uncompacted before compaction begins (`min.cleanable.dirty.ratio`).
+    pub min_cleanable_ratio: f64,
+    pub min_compaction_lag_ms: i64,
+    /// `i64::MAX` for never.
+    pub max_compaction_lag_ms: i64,
+    /// How long a tombstone stays once a compaction has met it (`delete.retention.ms`).
+    pub delete_retention_ms: i64,
     pub timestamp_type: TimestampType,
     pub timestamp_before_max_ms: i64,
     pub timestamp_after_max_ms: i64,
     pub flush_policy: FlushPolicy,
     /// How long an idle producer is remembered (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
+}
+
+impl LogSettings {
+    /// How old a segment may get before it is closed. One that stays open is not compacted (LogConfig.maxSegmentMs).
+    pub(super) fn roll_ms(&self) -> i64 {
+        match self.cleanup_compact {
+            true => self.segment_ms.min(self.max_compaction_lag_ms),
+            false => self.segment_ms,
+        }
+    }
 }
 
 impl Default for LogSettings {
@@ -59,6 +76,10 @@ impl Default for LogSettings {
             retention_bytes: -1,
             cleanup_delete: true,
             cleanup_compact: false,
+            min_cleanable_ratio: 0.5,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
+            delete_retention_ms: 24 * 60 * 60 * 1000,
             timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 60 * 60 * 1000,

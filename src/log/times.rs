@@ -240,7 +240,8 @@ impl PartitionLog {
             if header.last_offset() >= upper {
                 break;
             }
-            if header.max_timestamp >= 0 && largest.is_none_or(|(timestamp, _)| header.max_timestamp > timestamp) {
+            let counts = header.max_timestamp >= 0 && !header.is_bare();
+            if counts && largest.is_none_or(|(timestamp, _)| header.max_timestamp > timestamp) {
                 largest = Some((header.max_timestamp, header.last_offset()));
             }
         }

@@ -17,7 +17,7 @@ use super::ready::read_state;
 use super::scan::{Region, Scanner, Step, Verify};
 use super::seek::{Extent, Place};
 use super::segment::{Growth, Segment};
-use super::settings::{LogSettings, OpenReport};
+use super::settings::OpenReport;
 use super::state_file::LogState;
 use super::txn_index::{self, AbortedTxn, Tally};
 use super::verified::Hole;
@@ -38,7 +38,8 @@ pub(super) enum Ending {
 /// The state of a walk.
 pub(super) struct Walk<'a> {
     files: &'a Files,
-    pub gaps: bool,
+    /// In segments below, offsets may be missing between batches.
+    pub gaps_below: Offset,
     /// Damage below this offset is a hole, above it a torn tail.
     hole_below: Offset,
     now: Now,
@@ -60,7 +61,7 @@ const CONTROL_BATCH_BYTES_MAX: usize = 1 << 20;
 impl<'a> Walk<'a> {
     pub fn new(
         files: &'a Files,
-        settings: &LogSettings,
+        gaps_below: Offset,
         log_start: Offset,
         hole_below: Offset,
         now: Now,
@@ -68,7 +69,7 @@ impl<'a> Walk<'a> {
     ) -> Walk<'a> {
         Walk {
             files,
-            gaps: settings.cleanup_compact,
+            gaps_below,
             hole_below,
             now,
             next: Offset::ZERO,
@@ -80,6 +81,10 @@ impl<'a> Walk<'a> {
             log_start,
             report,
         }
+    }
+
+    pub fn gaps_in(&self, segment: &Segment) -> bool {
+        segment.base < self.gaps_below
     }
 
     /// Walks a segment from `position` (all of it, or what was appended behind a state). Moves `next` to its end.
@@ -139,7 +144,8 @@ impl<'a> Walk<'a> {
         let bound = next_base.unwrap_or(Offset(i64::MAX));
         let safe = self.next < self.hole_below;
         let verify = if safe { Verify::Suspects } else { Verify::Everything };
-        let region = Region { start, end, expected: self.next, bound, gaps: self.gaps, verify };
+        let gaps = self.gaps_in(segment);
+        let region = Region { start, end, expected: self.next, bound, gaps, verify };
         let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
         let mut trusted_from = (!safe).then_some(start);
         let mut after_hole = false;
@@ -147,7 +153,7 @@ impl<'a> Walk<'a> {
             let expected = scanner.expected();
             match scanner.step()? {
                 Step::Batch { position, header } => {
-                    if header.base_offset > expected && !self.gaps && !after_hole {
+                    if header.base_offset > expected && !gaps && !after_hole {
                         if expected >= self.hole_below {
                             break self.cut(segment, position, end, "offsets are missing before it")?;
                         }
@@ -190,7 +196,11 @@ impl<'a> Walk<'a> {
                     after_hole = true;
                 }
                 Step::End => match next_base {
-                    Some(next) if expected < next && !self.gaps => {
+                    Some(next) if expected < next && gaps => {
+                        self.next = next;
+                        break Ending::Whole;
+                    }
+                    Some(next) if expected < next => {
                         if expected >= self.hole_below {
                             self.report.note(format!(
                                 "{}: offsets {expected} up to (not including) {next} never reached the disk",
@@ -217,8 +227,8 @@ impl<'a> Walk<'a> {
         let storage = LogError::io("read", segment.log_path());
         let surveyed = (|| {
             let file = segment.log_file()?;
-            let region =
-                Region { start: 0, end, expected: segment.base, bound, gaps: self.gaps, verify: Verify::Suspects };
+            let gaps = self.gaps_in(segment);
+            let region = Region { start: 0, end, expected: segment.base, bound, gaps, verify: Verify::Suspects };
             let mut scanner = Scanner::new(&*file, region, SCAN_WINDOW_BYTES);
             loop {
                 match scanner.step()? {
@@ -304,22 +314,36 @@ pub(super) fn note_producer(
 }
 
 /// After a cut at `mark`: everything beside the data goes back to what it was there. `segments` are those left.
-pub(super) fn rewind(files: &Files, writer: &mut Writer, segments: &[Arc<Segment>], mark: Mark, gaps: bool) {
+pub(super) fn rewind(files: &Files, writer: &mut Writer, segments: &[Arc<Segment>], mark: Mark, gaps_below: Offset) {
     writer.next_offset = mark.offset;
     writer.epochs_unsaved |= writer.epochs.cut_end(mark.offset);
     if let Some(last) = segments.last()
-        && let Err(error) = rewind_segment(last, mark, gaps)
+        && let Err(error) = rewind_segment(last, mark, last.base < gaps_below)
     {
         ::log::error!("{}: its indexes can't be shortened: {error}", last.log_path().display());
     }
-    match rewind_producers(files, writer, segments, mark, gaps) {
-        Ok(producers) => writer.producers = producers,
+    match rewind_producers(files, writer, segments, mark, gaps_below) {
+        Ok(producers) => (writer.producers, writer.producers_due) = (producers, None),
         Err(error) => {
-            // Better to know nothing of anybody than to refuse what follows on what is gone.
-            ::log::error!("{}: the producers can't be read back: {error}", files.dir.display());
-            writer.producers = Producers::default();
+            // Who knows too little takes a repetition for something new: nothing is appended until they are known.
+            ::log::error!("{}: the producers can't be read back yet: {error}", files.dir.display());
+            writer.producers_due = Some(mark);
         }
     }
+}
+
+/// Reads back the producers, if that is still to be done.
+pub(super) fn recall_producers(
+    files: &Files,
+    writer: &mut Writer,
+    segments: &[Arc<Segment>],
+    gaps_below: Offset,
+) -> io::Result<()> {
+    if let Some(mark) = writer.producers_due {
+        writer.producers = rewind_producers(files, writer, segments, mark, gaps_below)?;
+        writer.producers_due = None;
+    }
+    Ok(())
 }
 
 fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
@@ -350,7 +374,7 @@ fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
     loop {
         match scanner.step()? {
             Step::Batch { header, .. } => {
-                if header.max_timestamp > growth.max_timestamp {
+                if header.max_timestamp > growth.max_timestamp && !header.is_bare() {
                     growth.max_timestamp = header.max_timestamp;
                     growth.max_timestamp_offset = header.last_offset();
                 }
@@ -370,7 +394,7 @@ fn rewind_producers(
     writer: &Writer,
     segments: &[Arc<Segment>],
     mark: Mark,
-    gaps: bool,
+    gaps_below: Offset,
 ) -> io::Result<Producers> {
     let mut state = None;
     let pending = writer.sealed.iter().rev().filter(|sealed| sealed.next_offset <= mark.offset);
@@ -400,6 +424,7 @@ fn rewind_producers(
         if bound <= from {
             continue;
         }
+        let gaps = segment.base < gaps_below;
         let extent = segment.make_ready(Extent { end: segment.bytes(), bound, gaps })?;
         let (position, expected) = match segment.locate(from.max(segment.base), extent, true)? {
             Place::Batch { position, header } => (position, header.base_offset),

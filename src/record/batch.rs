@@ -2,7 +2,7 @@
 //!
 //! Layout (Kafka's DefaultRecordBatch), big-endian; each place is the one before plus that one's size.
 
-use super::{Codec, CompressError, Records, crc32c};
+use super::{Codec, CompressError, RecordFaults, Records, crc32c};
 use crate::base::{ErrorCode, LeaderEpoch, Offset};
 
 const BASE_OFFSET: usize = 0;
@@ -33,6 +33,8 @@ pub mod attributes {
     pub const LOG_APPEND_TIME: i16 = 0x08;
     pub const TRANSACTIONAL: i16 = 0x10;
     pub const CONTROL: i16 = 0x20;
+    /// The base timestamp is when tombstones (or the marker) may go, not a record's time (KIP-534).
+    pub const DELETE_HORIZON: i16 = 0x40;
 }
 
 /// Why bytes are no batch that can be used.
@@ -50,8 +52,8 @@ pub enum BatchError {
     TooLarge { bytes: usize, max: usize },
     #[error("record {index} of the batch is broken: {reason}")]
     Record { index: i32, reason: &'static str },
-    #[error("record {index} has no key; a compacted topic needs one")]
-    KeyMissing { index: i32 },
+    #[error("{0}")]
+    Records(#[from] RecordFaults),
     #[error("the batch is not valid: {0}")]
     Invalid(&'static str),
     #[error("the timestamp type of the batch is LogAppendTime, which only a broker may set")]
@@ -64,13 +66,16 @@ impl BatchError {
     /// What a Kafka client is told.
     pub fn error_code(&self) -> ErrorCode {
         match self {
-            BatchError::Truncated { .. } | BatchError::Length(_) | BatchError::Crc { .. } => ErrorCode::CorruptMessage,
-            BatchError::Compression(_) => ErrorCode::CorruptMessage,
+            BatchError::Length(_) | BatchError::Crc { .. } => ErrorCode::CorruptMessage,
+            BatchError::Magic(magic) if !(0..MAGIC_V2).contains(magic) => ErrorCode::CorruptMessage,
             BatchError::TooLarge { .. } => ErrorCode::MessageTooLarge,
             BatchError::TimestampType => ErrorCode::InvalidTimestamp,
-            BatchError::Magic(_)
+            BatchError::Records(faults) => faults.error_code(),
+            // To send the same again would not help, and a client must not try.
+            BatchError::Truncated { .. }
+            | BatchError::Magic(_)
             | BatchError::Record { .. }
-            | BatchError::KeyMissing { .. }
+            | BatchError::Compression(_)
             | BatchError::Invalid(_) => ErrorCode::InvalidRecord,
         }
     }
@@ -92,6 +97,15 @@ pub struct BatchHeader {
     pub producer_epoch: i16,
     pub base_sequence: i32,
     pub record_count: i32,
+}
+
+/// Refuses what a client sends in another format. Its number stands in the same place in all of them, but the heads of
+/// the older ones are shorter.
+pub(super) fn check_magic(bytes: &[u8]) -> Result<(), BatchError> {
+    match bytes.get(MAGIC).map(|byte| *byte as i8) {
+        Some(magic) if magic != MAGIC_V2 => Err(BatchError::Magic(magic)),
+        _ => Ok(()),
+    }
 }
 
 impl BatchHeader {
@@ -179,6 +193,16 @@ impl BatchHeader {
 
     pub fn has_log_append_time(&self) -> bool {
         self.attributes & attributes::LOG_APPEND_TIME != 0
+    }
+
+    /// From when on compaction may drop the batch's tombstones, or its marker; `None` until a compaction decides it.
+    pub fn delete_horizon(&self) -> Option<i64> {
+        (self.attributes & attributes::DELETE_HORIZON != 0).then_some(self.base_timestamp)
+    }
+
+    /// Only the header of a batch whose records compaction removed: it keeps a producer's sequence, or an offset.
+    pub fn is_bare(&self) -> bool {
+        self.record_count == 0
     }
 
     pub fn has_producer_id(&self) -> bool {

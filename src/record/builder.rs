@@ -135,7 +135,7 @@ impl BatchBuilder {
 }
 
 #[inline]
-fn field_len(field: Option<&[u8]>) -> usize {
+pub(super) fn field_len(field: Option<&[u8]>) -> usize {
     match field {
         Some(bytes) => len_i64(bytes.len() as i64) + bytes.len(),
         None => 1,
@@ -143,7 +143,7 @@ fn field_len(field: Option<&[u8]>) -> usize {
 }
 
 #[inline]
-fn write_field(out: &mut Vec<u8>, field: Option<&[u8]>) {
+pub(super) fn write_field(out: &mut Vec<u8>, field: Option<&[u8]>) {
     match field {
         Some(bytes) => {
             write_i64(out, bytes.len() as i64);

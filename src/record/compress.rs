@@ -18,6 +18,13 @@ pub enum Codec {
     Zstd,
 }
 
+/// A codec, and how hard it shall try; `None` leaves that to the codec. Snappy and our lz4 have one way only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packing {
+    pub codec: Codec,
+    pub level: Option<i32>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompressError {
     #[error("{codec} says: {reason}")]
@@ -67,11 +74,17 @@ impl Codec {
 
     /// Appends the packed form of `plain` to `out`.
     pub fn compress(self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
+        self.compress_at(None, plain, out)
+    }
+
+    /// The same at a level of the codec's own: 1 to 9 for gzip, up to 22 for zstd.
+    pub fn compress_at(self, level: Option<i32>, plain: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
         let broken = |e: &dyn std::fmt::Display| self.broken(e);
         match self {
             Codec::None => out.extend_from_slice(plain),
             Codec::Gzip => {
-                let mut encoder = GzEncoder::new(out, Compression::default());
+                let level = level.and_then(|level| u32::try_from(level).ok());
+                let mut encoder = GzEncoder::new(out, level.map_or_else(Compression::default, Compression::new));
                 encoder.write_all(plain).and_then(|()| encoder.finish().map(drop)).map_err(|e| broken(&e))?;
             }
             Codec::Snappy => {
@@ -90,7 +103,9 @@ impl Codec {
                 encoder.finish().map_err(|e| broken(&e))?;
             }
             Codec::Zstd => {
-                let mut encoder = zstd::stream::write::Encoder::new(out, 0).map_err(|e| broken(&e))?;
+                let mut encoder =
+                    zstd::stream::write::Encoder::new(out, level.unwrap_or(zstd::DEFAULT_COMPRESSION_LEVEL))
+                        .map_err(|e| broken(&e))?;
                 encoder.write_all(plain).and_then(|()| encoder.finish().map(drop)).map_err(|e| broken(&e))?;
             }
         }
@@ -187,6 +202,22 @@ mod tests {
             codec.compress(&zeros, &mut packed).expect("packs");
             assert_eq!(codec.decompress(&packed, 1 << 20), Err(CompressError::TooLarge { max: 1 << 20 }), "{codec:?}");
         }
+    }
+
+    #[test]
+    fn a_level_is_how_hard_a_codec_tries() {
+        let words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta"];
+        let plain: Vec<u8> = (0u64..20_000)
+            .flat_map(|i| words[(i.wrapping_mul(2_654_435_761) >> 7) as usize % words.len()].bytes())
+            .collect();
+        let size = |codec: Codec, level| {
+            let mut packed = Vec::new();
+            codec.compress_at(Some(level), &plain, &mut packed).expect("packs");
+            assert_eq!(&*codec.decompress(&packed, 1 << 20).expect("unpacks"), plain, "{codec:?} at {level}");
+            packed.len()
+        };
+        assert!(size(Codec::Gzip, 9) < size(Codec::Gzip, 1));
+        assert!(size(Codec::Zstd, 19) < size(Codec::Zstd, -50));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub struct RecordView<'a> {
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     pub header_count: i32,
-    headers: &'a [u8],
+    pub(super) headers: &'a [u8],
 }
 
 impl<'a> RecordView<'a> {

@@ -1,8 +1,12 @@
 //! What a broker checks of a client's batch before it takes any lock (Kafka's LogValidator and UnifiedLog).
 
-use super::{BatchError, BatchHeader, BatchView, Codec, HEADER_BYTES, LENGTH_PREFIX_BYTES, attributes};
+use super::batch::check_magic;
+use super::{
+    BatchError, BatchHeader, BatchView, HEADER_BYTES, LENGTH_PREFIX_BYTES, Packing, RecordFaults, RecordRule,
+    attributes,
+};
 use crate::base::Offset;
-use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+use crate::base::limits::{DECOMPRESSED_BATCH_BYTES_MAX, RECORD_FAULTS_MAX};
 
 /// The rules that differ from topic to topic.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +27,7 @@ pub struct ValidBatch<'a> {
 
 impl<'a> ValidBatch<'a> {
     pub fn check(bytes: &'a [u8], rules: &BatchRules) -> Result<ValidBatch<'a>, BatchError> {
+        check_magic(bytes)?;
         let batch = BatchView::parse(bytes)?;
         if batch.bytes.len() != bytes.len() {
             return Err(BatchError::Invalid("a client sends exactly one batch for a partition"));
@@ -49,15 +54,27 @@ impl<'a> ValidBatch<'a> {
     }
 }
 
+/// The records of a batch whose timestamps lie outside what its topic takes. -1 is Kafka's "no timestamp".
+pub fn time_faults(batch: &ValidBatch<'_>, oldest: i64, newest: i64) -> Result<Option<RecordFaults>, BatchError> {
+    let base = batch.header.base_timestamp;
+    let view = BatchView { header: batch.header, bytes: batch.bytes };
+    let records = view.records(DECOMPRESSED_BATCH_BYTES_MAX)?;
+    let outside = (0..).zip(records.iter()).filter_map(|(index, record)| {
+        let timestamp = base.saturating_add(record.ok()?.timestamp_delta);
+        (timestamp != -1 && !(oldest..=newest).contains(&timestamp)).then_some(index)
+    });
+    Ok(RecordFaults::of(RecordRule::Timestamp { oldest, newest }, outside))
+}
+
 /// The same records packed otherwise, for a topic whose `compression.type` asks for it. Everything but codec, length
 /// and CRC stays as the client sent it.
-pub fn repack(batch: &ValidBatch<'_>, codec: Codec) -> Result<Vec<u8>, BatchError> {
+pub fn repack(batch: &ValidBatch<'_>, packing: Packing) -> Result<Vec<u8>, BatchError> {
     let body = &batch.bytes[HEADER_BYTES..];
     let plain = batch.header.codec()?.decompress(body, DECOMPRESSED_BATCH_BYTES_MAX)?;
     let mut bytes = vec![0; HEADER_BYTES];
-    codec.compress(&plain, &mut bytes)?;
+    packing.codec.compress_at(packing.level, &plain, &mut bytes)?;
     let mut header = batch.header;
-    header.attributes = header.attributes & !attributes::CODEC_MASK | codec.id();
+    header.attributes = header.attributes & !attributes::CODEC_MASK | packing.codec.id();
     header.batch_length = i32::try_from(bytes.len() - LENGTH_PREFIX_BYTES)
         .map_err(|_| BatchError::TooLarge { bytes: bytes.len(), max: i32::MAX as usize })?;
     header.crc = header.crc_with(&bytes[HEADER_BYTES..]);
@@ -93,6 +110,7 @@ fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
 
 fn check_records(batch: &BatchView<'_>, rules: &BatchRules) -> Result<(), BatchError> {
     let records = batch.records(DECOMPRESSED_BATCH_BYTES_MAX)?;
+    let mut without_key = Vec::new();
     for (index, record) in (0..).zip(records.iter()) {
         let record = record?;
         if record.offset_delta != index {
@@ -103,18 +121,18 @@ fn check_records(batch: &BatchView<'_>, rules: &BatchRules) -> Result<(), BatchE
                 header.map_err(|_| BatchError::Record { index, reason: "its headers are broken" })?;
             }
         }
-        if rules.keys_required && record.key.is_none() {
-            return Err(BatchError::KeyMissing { index });
+        if rules.keys_required && record.key.is_none() && without_key.len() < RECORD_FAULTS_MAX {
+            without_key.push(index);
         }
     }
-    Ok(())
+    RecordFaults::of(RecordRule::Key, without_key.into_iter()).map_or(Ok(()), |faults| Err(faults.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::ErrorCode;
-    use crate::record::{BatchBuilder, ProducerStamp};
+    use crate::record::{BatchBuilder, Codec, ProducerStamp};
 
     const RULES: BatchRules = BatchRules { bytes_max: 1000, keys_required: false };
 
@@ -179,7 +197,11 @@ mod tests {
         old[16] = 1;
         assert_eq!(code(&old, &RULES), ErrorCode::InvalidRecord);
         assert_eq!(code(&[good.clone(), good].concat(), &RULES), ErrorCode::InvalidRecord);
-        assert_eq!(code(&[], &RULES), ErrorCode::CorruptMessage);
+        old.truncate(30);
+        assert_eq!(code(&old, &RULES), ErrorCode::InvalidRecord, "format 1 has a shorter head");
+        old[16] = 7;
+        assert_eq!(code(&old, &RULES), ErrorCode::CorruptMessage, "a format that there never was");
+        assert_eq!(code(&[], &RULES), ErrorCode::InvalidRecord);
     }
 
     #[test]
@@ -189,7 +211,7 @@ mod tests {
             let sent = batch(from, stamp);
             let sent = ValidBatch::check(&sent, &RULES).expect("valid");
             for to in Codec::ALL {
-                let packed = repack(&sent, to).expect("packs");
+                let packed = repack(&sent, Packing { codec: to, level: None }).expect("packs");
                 let packed = ValidBatch::check(&packed, &RULES).expect("still valid");
                 assert_eq!(packed.header.codec(), Ok(to));
                 let same = (packed.header.producer_id, packed.header.base_sequence, packed.header.max_timestamp);
@@ -208,12 +230,29 @@ mod tests {
     }
 
     #[test]
-    fn a_compacted_topic_names_the_record_without_a_key() {
+    fn a_compacted_topic_names_the_records_without_a_key() {
         let rules = BatchRules { keys_required: true, ..RULES };
         for codec in Codec::ALL {
             let bytes = batch(codec, ProducerStamp::NONE);
             let verdict = ValidBatch::check(&bytes, &rules).map(|_| ());
-            assert_eq!(verdict, Err(BatchError::KeyMissing { index: 1 }), "{codec:?}");
+            let faults = RecordFaults { rule: RecordRule::Key, indexes: vec![1] };
+            assert_eq!(verdict, Err(BatchError::Records(faults)), "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn records_of_another_time_are_named() {
+        for codec in Codec::ALL {
+            // Their times are 1 and 2.
+            let bytes = batch(codec, ProducerStamp::NONE);
+            let valid = ValidBatch::check(&bytes, &RULES).expect("valid");
+            let named = |oldest, newest| {
+                time_faults(&valid, oldest, newest).expect("unpacks").map_or(Vec::new(), |faults| faults.indexes)
+            };
+            assert_eq!(named(1, 2), Vec::<i32>::new(), "{codec:?}");
+            assert_eq!(named(2, 9), [0], "{codec:?}");
+            assert_eq!(named(0, 1), [1], "{codec:?}");
+            assert_eq!(named(3, 9), [0, 1], "{codec:?}");
         }
     }
 }

@@ -5,6 +5,8 @@
 //! it, or a wait for a wake-up in [`waker`].
 
 mod connection;
+#[cfg(test)]
+mod hostile_tests;
 mod input;
 mod kafka;
 mod listener;
@@ -98,8 +100,12 @@ impl Broker {
         };
         let housekeeper = Arc::clone(&broker.core);
         broker.spawn("rafka-house", move || keep_house(&housekeeper, &work))?;
+        let timers = Arc::clone(&broker.core);
+        broker.spawn("rafka-groups", move || timers.groups().run(&timers))?;
         let flusher = Arc::clone(&broker.core);
         broker.spawn("rafka-flush", move || flusher.flusher().run_in_background())?;
+        let cleaner = Arc::clone(&broker.core);
+        broker.spawn("rafka-clean", move || cleaner.cleaner().run_in_background(&cleaner))?;
         for (listener, socket) in sockets {
             broker.accept(listener, socket, text)?;
         }

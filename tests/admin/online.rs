@@ -149,3 +149,39 @@ fn kafkas_own_topics_are_listed_when_asked_for() {
     let internal = |topic: &Value| topic["name"] == "__consumer_offsets" && topic["internal"] == true;
     assert!(all["topics"].as_array().is_some_and(|topics| topics.iter().any(internal)), "{all}");
 }
+
+#[test]
+fn a_groups_life_after_its_members() {
+    let served = serve();
+    served.say(&["CREATE Payments 2", "PRODUCE Payments/0 k a", "PRODUCE Payments/0 k b", "PRODUCE Payments/1 k c"]);
+    served.say(&["COMMIT billing Payments 0 1"]);
+    assert_eq!(served.admin(&["list-groups"]).succeeded(), "billing\tEmpty\tclassic\t\n");
+    let row = |committed: i64, lag: i64| format!("billing\tPayments\t0\t{committed}\t2\t{lag}\t\t\t\n");
+    assert_eq!(served.admin(&["describe-group", "billing"]).succeeded(), row(1, 1));
+    let described = served.admin(&["describe-group", "billing", "--output", "json"]).json();
+    let partition = json!({"topic": "Payments", "partition": 0, "committed": 1, "end": 2, "lag": 1, "member": null});
+    assert_eq!(described["groups"][0]["partitions"], json!([partition]));
+    assert_eq!((&described["groups"][0]["state"], &described["groups"][0]["members"]), (&json!("Empty"), &json!([])));
+    let table = served.admin(&["describe-group", "billing", "--output", "table"]).succeeded();
+    assert!(table.starts_with("billing  Empty, 0 members, classic\nGROUP "), "{table}");
+
+    let reset = |args: &[&str]| served.admin(&[&["reset-group", "billing", "--topic", "Payments"], args].concat());
+    let moved = "Payments\t0\t1\t0\nPayments\t1\t\t0\n";
+    assert_eq!(reset(&["--to", "earliest", "--dry-run"]).succeeded(), moved);
+    assert_eq!(served.admin(&["describe-group", "billing"]).succeeded(), row(1, 1), "nothing was done");
+    let said = reset(&["--to", "2", "-y"]).failed(1);
+    assert_eq!(said, "rafka-admin: error: Payments/1 has offsets 0 to 1; 2 lies outside\n  hint: nothing was moved\n");
+    assert_eq!(reset(&["--to", "-1", "-y"]).succeeded(), "Payments\t0\t1\t1\nPayments\t1\t\t0\n");
+    assert_eq!(reset(&["--to", "@2999-01-01", "-y"]).succeeded(), "Payments\t0\t1\t2\nPayments\t1\t0\t1\n");
+    let said = served.admin(&["reset-group", "biling", "--topic", "Payments", "--to", "0", "-y"]).failed(1);
+    assert_eq!(said, "rafka-admin: error: group \"biling\" does not exist\n  hint: did you mean \"billing\"?\n");
+    let said = served.admin(&["reset-group", "billing", "--topic", "Paymnts", "--to", "0", "-y"]).failed(1);
+    assert_eq!(said, "rafka-admin: error: topic \"Paymnts\" does not exist\n  hint: did you mean \"Payments\"?\n");
+
+    let ran = served.admin(&["delete-group", "-y", "audit", "billing", "billing"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), "billing\n"));
+    assert!(ran.err.starts_with("rafka-admin: error: group \"audit\" does not exist\n"), "{}", ran.err);
+    assert_eq!(served.admin(&["list-groups"]).succeeded(), "");
+    let said = served.admin(&["describe-group", "billing"]).failed(1);
+    assert_eq!(said, "rafka-admin: error: group \"billing\" does not exist\n");
+}

@@ -58,11 +58,16 @@ fn without_a_command_it_shows_its_help_and_fails() {
 #[test]
 fn what_destroys_needs_yes_where_nobody_can_be_asked() {
     let nowhere = nowhere();
-    for args in [&["delete-topic", "Payments"][..], &["trim-topic", "Payments", "--before", "5"]] {
+    for (args, what) in [
+        (&["delete-topic", "Payments"][..], "destroys data"),
+        (&["trim-topic", "Payments", "--before", "5"], "destroys data"),
+        (&["delete-group", "billing"], "destroys what a group has committed"),
+        (&["reset-group", "billing", "--topic", "T", "--to", "5"], "moves the place of a group"),
+    ] {
         let ran = admin(&[args, &["-b", &nowhere]].concat());
         assert_eq!(ran.code, Some(2), "{args:?}");
         let expected = format!(
-            "rafka-admin: error: {} destroys data, and nobody is here to confirm it\n  hint: give -y to do it without asking\n",
+            "rafka-admin: error: {} {what}, and nobody is here to confirm it\n  hint: give -y to do it without asking\n",
             args[0]
         );
         assert_eq!(ran.err, expected);

@@ -2,10 +2,12 @@
 """rafka-admin as CLI.md has it, against rafka-server and against Apache Kafka."""
 
 import json
+import signal
 import sys
 
 from support.both import arguments, both, world
 from support.checks import Suite, check, contains, equal, eventually, lacks
+from support.commands import Running
 
 suite = Suite("admin", __doc__, world)
 suite.arguments = arguments
@@ -116,10 +118,58 @@ def _(t):
     t.sh(f"rafka-admin wait --topic {topic} --records 3 --timeout 500ms", code=1)
 
 
+def group_row(text, topic, partition):
+    """The line of describe-group about this partition."""
+    found = [row for row in rows(text) if row[1:3] == [topic, str(partition)]]
+    equal(len(found), 1, f"lines about {topic}/{partition} in\n{text}")
+    return found[0]
+
+
+@both(suite, "groups are listed, described, moved, waited for and deleted")
+def _(t):
+    topic, group = t.topic("Grouped", 2), t.name("g")
+    t.sh(f"rafka-produce -p 0 {topic}", stdin="a\nb\nc\n")
+    t.sh(f"rafka-produce -p 1 {topic}", stdin="d\n")
+    t.sh(f"rafka-consume -g {group} {topic}")
+    row_of(t.out("rafka-admin list-groups"), group, "Empty", "classic")
+    described = t.out(f"rafka-admin describe-group {group}")
+    equal(group_row(described, topic, 0)[:6], [group, topic, "0", "3", "3", "0"], "partition 0")
+    equal(group_row(described, topic, 1)[:6], [group, topic, "1", "1", "1", "0"], "partition 1")
+    t.sh(f"rafka-admin wait --group {group} --lag 0 --timeout 5s")
+    t.sh(f"rafka-produce -p 0 {topic}", stdin="e\n")
+    equal(group_row(t.out(f"rafka-admin describe-group {group}"), topic, 0)[3:6], ["3", "4", "1"], "with something new")
+    contains(t.sh(f"rafka-admin wait --group {group} --lag 0 --timeout 300ms", code=1).errors, "1 record behind", "who waits in vain")
+
+    reset = f"rafka-admin reset-group {group} --topic {topic}"
+    contains(t.sh(f"{reset} --to earliest", code=2).errors, "-y", "moving without -y where nobody can be asked")
+    equal(rows(t.out(f"{reset} --to earliest --dry-run")), [[topic, "0", "3", "0"], [topic, "1", "1", "0"]], "what it would do")
+    equal(t.out(f"rafka-consume -g {group} --no-commit {topic}"), "e\n", "nothing was moved")
+    equal(rows(t.out(f"{reset} --to -1 -y")), [[topic, "0", "3", "3"], [topic, "1", "1", "0"]], "what it did")
+    equal(sorted(t.sh(f"rafka-consume -g {group} {topic}").lines), ["d", "e"], "from there on")
+    contains(t.sh(f"{reset} --to 4 -y", code=1).errors, "4 lies outside", "an offset that one of them does not have")
+    contains(t.sh(f"{reset} --to stored -y", code=2).errors, "where a group is already", "a place that is none")
+
+    with Running(f"rafka-consume -f -g {group} {topic}", t.address) as member:
+        eventually(lambda: "rafka" in t.out(f"rafka-admin describe-group {group}").split("\t"), "it is a member")
+        equal(group_row(t.out(f"rafka-admin describe-group {group}"), topic, 1)[7:], ["rafka", "127.0.0.1"], "client and host")
+        for command in [f"{reset} --to earliest -y", f"rafka-admin delete-group {group} -y"]:
+            contains(t.sh(command, code=1).errors, f'group "{group}" has live members', command)
+        equal(member.end(signal.SIGINT), 130, "exit code of the member")
+
+    contains(t.sh(f"rafka-admin delete-group {group}", code=2).errors, "-y", "deleting without -y where nobody can be asked")
+    equal(t.out(f"rafka-admin delete-group {group} -y"), f"{group}\n", "what was deleted")
+    for command in [f"describe-group {group}", f"delete-group {group} -y", f"reset-group {group} --topic {topic} --to earliest -y"]:
+        contains(t.sh(f"rafka-admin {command}", code=1).errors, f'group "{group}" does not exist', command)
+    other = t.name("billing")
+    t.sh(f"rafka-consume -g {other} {topic}")
+    contains(t.sh(f"rafka-admin describe-group {other[:-1]}", code=1).errors, f'did you mean "{other}"?', "the nearest")
+
+
 @both(suite, "JSON output is JSON, and plain output has no table in it")
 def _(t):
-    topic = t.topic("Machine")
-    for command in ["list-topics", f"describe-topic {topic}", f"list-offsets {topic}", f"get-config topic/{topic}", "cluster-info"]:
+    topic, group = t.topic("Machine"), t.name("g")
+    t.sh(f"rafka-consume -g {group} {topic}")
+    for command in ["list-topics", f"describe-topic {topic}", f"list-offsets {topic}", f"get-config topic/{topic}", "cluster-info", "list-groups", f"describe-group {group}"]:
         text = t.out(f"rafka-admin {command} --output json")
         try:
             [json.loads(line) for line in text.splitlines()]

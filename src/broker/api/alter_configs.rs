@@ -1,47 +1,48 @@
-//! AlterConfigs: puts new settings in the place of all of a topic's or broker's (KIP-133; IncrementalAlterConfigs
-//! changes single ones, and is what clients use since 2.3).
+//! AlterConfigs: puts new settings in the place of all that a topic, broker or group has (KIP-133;
+//! IncrementalAlterConfigs changes single ones, and is what clients use since 2.3).
 
 use std::collections::BTreeMap;
 
 use super::Context;
-use super::describe_configs::Resource;
-use super::incremental_alter_configs::{change_broker_settings, change_topic_settings};
+use super::config_resource::{Change, Resource, refused, repeated};
 use crate::base::ErrorCode;
 use crate::broker::topics::TopicError;
-use crate::config::{BrokerConfig, ConfigError, TopicOverrides};
 use crate::protocol::kafka::api::alter_configs::{
     AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse,
 };
 
 pub fn handle(context: Context<'_>, request: AlterConfigsRequest) -> AlterConfigsResponse {
-    let responses = request.resources.iter().map(|resource| {
-        let (error_code, error_message) = match replace(context, resource, request.validate_only) {
+    let twice = repeated(request.resources.iter().map(|asked| (asked.resource_type, asked.resource_name.as_str())));
+    let responses = request.resources.iter().map(|asked| {
+        let outcome = match twice.contains(&(asked.resource_type, asked.resource_name.as_str())) {
+            true => Err(refused(ErrorCode::InvalidRequest, "it is named twice in one request")),
+            false => replace(context, asked, request.validate_only),
+        };
+        let (error_code, error_message) = match outcome {
             Ok(()) => (ErrorCode::None, None),
             Err(error) => (error.error_code(), Some(error.to_string())),
         };
         AlterConfigsResourceResponse {
             error_code: error_code.code(),
             error_message,
-            resource_type: resource.resource_type,
-            resource_name: resource.resource_name.clone(),
+            resource_type: asked.resource_type,
+            resource_name: asked.resource_name.clone(),
         }
     });
     AlterConfigsResponse { responses: responses.collect(), ..Default::default() }
 }
 
 fn replace(context: Context<'_>, asked: &AlterConfigsResource, validate_only: bool) -> Result<(), TopicError> {
-    let invalid = |error: ConfigError| TopicError::Refused { code: error.code(), sentence: error.sentence() };
-    // A null value asks for the default, which is what a setting that is not named gets.
-    let named = asked.configs.iter().filter_map(|config| Some((config.name.clone(), config.value.clone()?)));
-    let settings: BTreeMap<String, String> = named.collect();
-    match Resource::find(context, asked.resource_type, &asked.resource_name)? {
-        Resource::Topic(topic) => {
-            let overrides = TopicOverrides::try_from(&settings).map_err(invalid)?;
-            change_topic_settings(context, &topic, |_| Ok(overrides), validate_only)
-        }
-        Resource::Broker(scope) => {
-            let change = |config: &BrokerConfig| config.dynamic().replaced(scope, &settings).map_err(invalid);
-            change_broker_settings(context, scope, change, validate_only)
+    let mut values = BTreeMap::new();
+    for config in &asked.configs {
+        let name = &config.name;
+        let Some(value) = &config.value else {
+            return Err(refused(ErrorCode::InvalidRequest, format!("{name} needs a value; leave it out to unset it")));
+        };
+        if values.insert(name.clone(), value.clone()).is_some() {
+            return Err(refused(ErrorCode::InvalidRequest, format!("{name} is named twice")));
         }
     }
+    let resource = Resource::find(context, asked.resource_type, &asked.resource_name)?;
+    resource.change(context, Change::Replace(&values), validate_only)
 }

@@ -1,20 +1,56 @@
-//! ApiVersions: what is served, from which version to which (KIP-35, KIP-511). No features are advertised, so that
-//! clients keep to the transactions they all know.
+//! ApiVersions: what is served, from which version to which, and the features (KIP-35, KIP-511, KIP-584).
 
+use super::features::{Feature, features};
 use super::{Answer, Context, Envelope, SERVED, versions};
 use crate::base::ErrorCode;
 use crate::protocol::kafka::ApiKey;
-use crate::protocol::kafka::api::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use crate::protocol::kafka::api::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 
 /// Since version 3 clients introduce themselves.
 const NAMED_SINCE: i16 = 3;
+
+/// Before version 4 clients do not expect a feature that can be off (KAFKA-17011).
+const OFF_SINCE: i16 = 4;
+
+/// Levels follow from the program and its settings: while it runs, they never change.
+const FEATURES_EPOCH: i64 = 0;
 
 pub fn handle(context: Context<'_>, request: ApiVersionsRequest) -> ApiVersionsResponse {
     let names = [&request.client_software_name, &request.client_software_version];
     if context.envelope.version >= NAMED_SINCE && !names.into_iter().all(|name| is_software_name(name)) {
         return ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
     }
-    ApiVersionsResponse { api_keys: SERVED.into_iter().map(row).collect(), ..Default::default() }
+    let features = features(context);
+    let version = context.envelope.version;
+    ApiVersionsResponse {
+        api_keys: SERVED.iter().copied().map(row).collect(),
+        supported_features: supported(&features, version),
+        finalized_features_epoch: FEATURES_EPOCH,
+        finalized_features: finalized(&features),
+        ..Default::default()
+    }
+}
+
+fn supported(features: &[Feature], version: i16) -> Vec<SupportedFeatureKey> {
+    let shown = features.iter().filter(|feature| feature.min > 0 || version >= OFF_SINCE);
+    let row = |feature: &Feature| SupportedFeatureKey {
+        name: feature.name.to_owned(),
+        min_version: feature.min,
+        max_version: feature.max,
+    };
+    shown.map(row).collect()
+}
+
+/// A feature that is off is not in the list.
+fn finalized(features: &[Feature]) -> Vec<FinalizedFeatureKey> {
+    let row = |feature: &Feature| FinalizedFeatureKey {
+        name: feature.name.to_owned(),
+        max_version_level: feature.level,
+        min_version_level: feature.level,
+    };
+    features.iter().filter(|feature| feature.level > 0).map(row).collect()
 }
 
 /// A version from the future: told in version 0, with the range to come back in (Kafka's RequestContext).
@@ -54,6 +90,17 @@ mod tests {
         for bad in ["", "-a", "a-", ".1", "a b", "ä", "a_b"] {
             assert!(!is_software_name(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_feature_that_can_be_off_is_told_to_new_clients_only() {
+        let group = Feature { name: "group.version", min: 0, max: 1, level: 0, reason: "a setting says so" };
+        let metadata = Feature { name: "metadata.version", min: 30, max: 30, level: 30, reason: "it is so" };
+        let names =
+            |version| supported(&[group, metadata], version).into_iter().map(|row| row.name).collect::<Vec<_>>();
+        assert_eq!(names(3), ["metadata.version"]);
+        assert_eq!(names(4), ["group.version", "metadata.version"]);
+        assert_eq!(finalized(&[group, metadata]).len(), 1, "one is off");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! CreatePartitions: gives topics more partitions (KIP-195).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Context;
+use super::assignment::check_replicas;
 use crate::base::ErrorCode;
 use crate::broker::caller::{Operation, Resource, authorize};
 use crate::broker::topics::{PARTITIONS_PER_TOPIC_MAX, TopicError};
@@ -11,15 +12,20 @@ use crate::protocol::kafka::api::create_partitions::{
 };
 
 pub fn handle(context: Context<'_>, request: CreatePartitionsRequest) -> CreatePartitionsResponse {
-    let mut seen = HashSet::new();
-    let results = request.topics.iter().map(|asked| {
-        let twice = !seen.insert(asked.name.as_str());
-        let outcome = match twice {
-            true => Err(TopicError::Refused {
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    for topic in &request.topics {
+        *times.entry(&topic.name).or_default() += 1;
+    }
+    // Which of them was meant? A topic that is named twice stays as it is, and is answered once.
+    let mut answered = HashSet::new();
+    let once = request.topics.iter().filter(|asked| answered.insert(asked.name.as_str()));
+    let results = once.map(|asked| {
+        let outcome = match times.get(asked.name.as_str()) {
+            Some(2..) => Err(TopicError::Refused {
                 code: ErrorCode::InvalidRequest,
                 sentence: "the topic is named twice in one request".to_owned(),
             }),
-            false => add(context, asked, request.validate_only),
+            _ => add(context, asked, request.validate_only),
         };
         let (error_code, error_message) = match outcome {
             Ok(()) => (ErrorCode::None, None),
@@ -48,11 +54,13 @@ fn add(context: Context<'_>, asked: &CreatePartitionsTopic, validate_only: bool)
         return refuse(ErrorCode::InvalidPartitions, sentence);
     }
     if let Some(assignments) = &asked.assignments {
-        let own = context.core.broker_id().0;
-        let fits = assignments.len() as i32 == asked.count - has;
-        if !fits || assignments.iter().any(|assignment| assignment.broker_ids != [own]) {
-            let sentence = format!("an assignment names broker {own} alone for each of the new partitions");
+        let (named, added) = (assignments.len(), asked.count - has);
+        if named as i32 != added {
+            let sentence = format!("{added} partitions are added, but an assignment was given for {named}");
             return refuse(ErrorCode::InvalidReplicaAssignment, sentence);
+        }
+        for assignment in assignments {
+            check_replicas(&assignment.broker_ids, context.core.broker_id())?;
         }
     }
     if validate_only {

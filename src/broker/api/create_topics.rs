@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Context;
+use super::assignment::check_replicas;
 use super::describe_configs::created_configs;
 use crate::base::{ErrorCode, TopicName, Uuid};
 use crate::broker::caller::{Operation, Resource, authorize};
@@ -56,9 +57,17 @@ fn create(
         );
     }
     if name.is_internal() {
-        return refuse(ErrorCode::InvalidTopicException, format!("\"{name}\" is the broker's own; it makes it itself"));
+        return refuse(ErrorCode::InvalidRequest, format!("\"{name}\" is the broker's own; it makes it itself"));
     }
-    let settings = asked.configs.iter().filter_map(|config| Some((config.name.as_str(), config.value.as_deref()?)));
+    context.core.check_new_name(&name)?;
+    let mut settings = Vec::with_capacity(asked.configs.len());
+    for config in &asked.configs {
+        let Some(value) = config.value.as_deref() else {
+            let sentence = format!("{} needs a value; leave it out to take the default", config.name);
+            return refuse(ErrorCode::InvalidConfig, sentence);
+        };
+        settings.push((config.name.as_str(), value));
+    }
     let overrides = match TopicOverrides::from_pairs(settings) {
         Ok(overrides) => overrides,
         Err(error) => return refuse(error.code(), error.sentence()),
@@ -94,15 +103,20 @@ fn partition_count(context: Context<'_>, asked: &CreatableTopic) -> Result<Optio
         let sentence = "with an assignment, partitions and replicas must be -1".to_owned();
         return refuse(ErrorCode::InvalidRequest, sentence);
     }
-    let own = context.core.broker_id().0;
-    let mut indexes: Vec<i32> = asked.assignments.iter().map(|assignment| assignment.partition_index).collect();
-    indexes.sort_unstable();
-    let consecutive = (0..).zip(&indexes).all(|(expected, index)| expected == *index);
-    if !consecutive || asked.assignments.iter().any(|assignment| assignment.broker_ids != [own]) {
-        let sentence = format!("an assignment names each partition from 0 on once, with broker {own} alone");
+    let mut indexes = HashSet::new();
+    for assignment in &asked.assignments {
+        if !indexes.insert(assignment.partition_index) {
+            let sentence = format!("partition {} is assigned twice", assignment.partition_index);
+            return refuse(ErrorCode::InvalidReplicaAssignment, sentence);
+        }
+        check_replicas(&assignment.broker_ids, context.core.broker_id())?;
+    }
+    let count = indexes.len() as i32;
+    if let Some(missing) = (0..count).find(|index| !indexes.contains(index)) {
+        let sentence = format!("{count} partitions are assigned, but partition {missing} is not among them");
         return refuse(ErrorCode::InvalidReplicaAssignment, sentence);
     }
-    Ok(Some(indexes.len() as i32))
+    Ok(Some(count))
 }
 
 fn refused(name: &str, code: ErrorCode, sentence: String) -> CreatableTopicResult {

@@ -44,7 +44,8 @@ fn trim(context: Context<'_>, name: &str, index: i32, offset: i64) -> Result<Off
         return Err(ErrorCode::OffsetOutOfRange);
     }
     // Noted first: the new start is promised, and must hold after a kill, too.
-    context.core.write_checkpoints_with(Some((partition.name(), before))).map_err(|error| {
+    let note = || context.core.write_checkpoints_with(Some((partition.name(), before)));
+    context.core.reserve().spend_on(note).map_err(|error| {
         ::log::error!("{}: the new start of the log can't be noted: {error}", partition.name());
         ErrorCode::KafkaStorageError
     })?;

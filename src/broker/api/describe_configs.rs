@@ -1,54 +1,18 @@
-//! DescribeConfigs: every setting of a topic or broker, with where its value comes from (KIP-133, KIP-226, KIP-569).
+//! DescribeConfigs: every setting of a topic, broker, group or logger, with where its value comes from (KIP-133, KIP-226,
+//! KIP-569).
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use super::Context;
-use crate::base::ErrorCode;
-use crate::broker::caller::{self, Operation, authorize};
-use crate::broker::topics::{Topic, TopicError};
-use crate::config::{DescribedSetting, DynamicScope, TopicOverrides, describe_broker, describe_topic};
+use super::config_resource::Resource;
+use super::{Context, broker_logger};
+use crate::broker::caller::Operation;
+use crate::broker::topics::TopicError;
+use crate::config::{DescribedSetting, DynamicScope, TopicOverrides, describe_broker, describe_group, describe_topic};
 use crate::protocol::kafka::api::create_topics::CreatableTopicConfigs;
 use crate::protocol::kafka::api::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResponse,
     DescribeConfigsResult, DescribeConfigsSynonym,
 };
-
-/// Kafka's ConfigResource types.
-pub const TOPIC: i8 = 2;
-pub const BROKER: i8 = 4;
-
-/// What settings can belong to.
-pub enum Resource {
-    Topic(Arc<Topic>),
-    /// This broker, or (with an empty name) all of the cluster's.
-    Broker(DynamicScope),
-}
-
-impl Resource {
-    pub fn find(context: Context<'_>, resource_type: i8, name: &str) -> Result<Resource, TopicError> {
-        let refuse = |code, sentence: String| Err(TopicError::Refused { code, sentence });
-        match resource_type {
-            TOPIC => match context.core.topic(name) {
-                Some(topic) => Ok(Resource::Topic(topic)),
-                None if crate::base::TopicName::new(name).is_err() => {
-                    refuse(ErrorCode::InvalidTopicException, format!("\"{name}\" can't be a topic's name"))
-                }
-                None => Err(TopicError::Unknown(name.to_owned())),
-            },
-            BROKER if name.is_empty() => Ok(Resource::Broker(DynamicScope::Cluster)),
-            BROKER if name.parse() == Ok(context.core.broker_id().0) => Ok(Resource::Broker(DynamicScope::Broker)),
-            BROKER => {
-                let own = context.core.broker_id();
-                refuse(ErrorCode::InvalidRequest, format!("this is broker {own}; it knows no broker \"{name}\""))
-            }
-            other => refuse(
-                ErrorCode::InvalidRequest,
-                format!("settings of topics (2) and brokers (4) are known, not of resource type {other}"),
-            ),
-        }
-    }
-}
 
 pub fn handle(context: Context<'_>, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
     // A resource that is named again is not described again: the answer must not outgrow the question.
@@ -61,15 +25,8 @@ pub fn handle(context: Context<'_>, request: DescribeConfigsRequest) -> Describe
             error_message: None,
             ..Default::default()
         };
-        match describe(context, asked) {
-            Ok(settings) => {
-                let wanted = |setting: &&DescribedSetting| match &asked.configuration_keys {
-                    Some(keys) if !keys.is_empty() => keys.iter().any(|key| key == setting.name()),
-                    // Kafka takes an empty list for none (ConfigHelper).
-                    _ => true,
-                };
-                result.configs = settings.iter().filter(wanted).map(|setting| row(setting, &request)).collect();
-            }
+        match describe(context, asked, &request) {
+            Ok(rows) => result.configs = rows,
             Err(error) => {
                 result.error_code = error.error_code().code();
                 result.error_message = Some(error.to_string());
@@ -80,32 +37,47 @@ pub fn handle(context: Context<'_>, request: DescribeConfigsRequest) -> Describe
     DescribeConfigsResponse { results: results.collect(), ..Default::default() }
 }
 
-fn describe(context: Context<'_>, asked: &DescribeConfigsResource) -> Result<Vec<DescribedSetting>, TopicError> {
+fn describe(
+    context: Context<'_>,
+    asked: &DescribeConfigsResource,
+    request: &DescribeConfigsRequest,
+) -> Result<Vec<DescribeConfigsResourceResult>, TopicError> {
     let config = context.core.config();
-    let refuse = |code| {
-        let sentence = format!("{} may not see these settings", context.caller.principal);
-        Err(TopicError::Refused { code, sentence })
+    let resource = Resource::find(context, asked.resource_type, &asked.resource_name)?;
+    resource.check_allowed(context, Operation::DescribeConfigs)?;
+    let settings = match resource {
+        Resource::Topic(topic) => describe_topic(&topic.overrides, &config),
+        Resource::Group(group) => describe_group(&context.core.group_settings().of(&group), &config),
+        Resource::Broker(DynamicScope::Broker) => describe_broker(&config),
+        Resource::Broker(DynamicScope::Cluster) => {
+            // The cluster's defaults are only what was set for all brokers.
+            let set = config.dynamic().as_map(DynamicScope::Cluster);
+            describe_broker(&config).into_iter().filter(|setting| set.contains_key(setting.name())).collect()
+        }
+        Resource::BrokerLogger => {
+            return Ok([broker_logger::described()].into_iter().filter(|row| is_wanted(asked, &row.name)).collect());
+        }
     };
-    match Resource::find(context, asked.resource_type, &asked.resource_name)? {
-        Resource::Topic(topic) => {
-            let resource = caller::Resource::Topic(topic.name.as_str());
-            if !authorize(context.caller, Operation::DescribeConfigs, resource) {
-                return refuse(ErrorCode::TopicAuthorizationFailed);
-            }
-            Ok(describe_topic(&topic.overrides, &config))
-        }
-        Resource::Broker(scope) => {
-            if !authorize(context.caller, Operation::DescribeConfigs, caller::Resource::Cluster) {
-                return refuse(ErrorCode::ClusterAuthorizationFailed);
-            }
-            let mut settings = describe_broker(&config);
-            if scope == DynamicScope::Cluster {
-                // The cluster's defaults are only what was set for all brokers.
-                settings.retain(|setting| config.dynamic().as_map(scope).contains_key(setting.name()));
-            }
-            Ok(settings)
-        }
+    let wanted = settings.iter().filter(|setting| is_wanted(asked, setting.name()));
+    Ok(wanted.map(|setting| with_address(context, row(setting, request))).collect())
+}
+
+/// Kafka takes an empty list of names for none (ConfigHelper).
+fn is_wanted(asked: &DescribeConfigsResource, name: &str) -> bool {
+    match &asked.configuration_keys {
+        Some(keys) if !keys.is_empty() => keys.iter().any(|key| key == name),
+        _ => true,
     }
+}
+
+/// A broker that advertises nothing tells each client the address it dialled, and shows it here too.
+fn with_address(context: Context<'_>, row: DescribeConfigsResourceResult) -> DescribeConfigsResourceResult {
+    if row.name != "advertised.listeners" || row.value.is_some() {
+        return row;
+    }
+    let (host, port) = context.caller.broker_address();
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    DescribeConfigsResourceResult { value: Some(format!("{}://{host}:{port}", context.caller.listener.name)), ..row }
 }
 
 fn row(setting: &DescribedSetting, request: &DescribeConfigsRequest) -> DescribeConfigsResourceResult {

@@ -1,7 +1,6 @@
-//! DescribeLogDirs: what each partition takes on disk (KIP-113).
+//! DescribeLogDirs: what each partition takes on disk, and how much room there is (KIP-113, KIP-827).
 
 use std::collections::BTreeSet;
-use std::path::absolute;
 
 use super::Context;
 use crate::base::ErrorCode;
@@ -19,12 +18,16 @@ pub fn handle(context: Context<'_>, request: DescribeLogDirsRequest) -> Describe
     }
     let topics = context.core.topics();
     let topics: Vec<_> = topics.iter().filter_map(|topic| describe(topic, request.topics.as_deref())).collect();
-    let path = context.core.data().path();
+    let data = context.core.data();
+    let space = data.disk().space(data.path());
+    let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let result = DescribeLogDirsResult {
         error_code: ErrorCode::None.code(),
-        log_dir: absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string(),
+        log_dir: data.announced_path(),
         topics,
-        // How large the file system is, nobody here asks: -1 says "not known".
+        // -1 says "not known" (KIP-827).
+        total_bytes: space.as_ref().map_or(-1, |space| bytes(space.total)),
+        usable_bytes: space.as_ref().map_or(-1, |space| bytes(space.usable)),
         ..Default::default()
     };
     DescribeLogDirsResponse { results: vec![result], ..Default::default() }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Context;
-use crate::base::{ErrorCode, Uuid};
+use super::metadata::TOPIC_OPERATIONS;
+use crate::base::{ErrorCode, TopicName, Uuid};
 use crate::broker::caller::{Operation, Resource, authorize};
 use crate::broker::topics::Topic;
 use crate::protocol::kafka::api::describe_topic_partitions::{
@@ -12,10 +13,10 @@ use crate::protocol::kafka::api::describe_topic_partitions::{
     DescribeTopicPartitionsResponseTopic,
 };
 
-/// Partitions in one answer at most, whatever was asked (Kafka: max.request.partition.size.limit).
-const PARTITIONS_MAX: i32 = 2000;
-
 pub fn handle(context: Context<'_>, request: DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse {
+    if let Some(code) = refusal(&request) {
+        return refused(&request, code);
+    }
     let topics = context.core.topics();
     // In the order of names, so that a cursor can go on; no name asks for all.
     let mut names: BTreeSet<&str> = request.topics.iter().map(|topic| topic.name.as_str()).collect();
@@ -23,10 +24,12 @@ pub fn handle(context: Context<'_>, request: DescribeTopicPartitionsRequest) -> 
         names = topics.iter().map(|topic| topic.name.as_str()).collect();
     }
     let (from_topic, mut from_partition) = match &request.cursor {
-        Some(cursor) => (cursor.topic_name.as_str(), cursor.partition_index.max(0)),
+        Some(cursor) => (cursor.topic_name.as_str(), cursor.partition_index),
         None => ("", 0),
     };
-    let mut left = request.response_partition_limit.clamp(1, PARTITIONS_MAX) as usize;
+    // Whatever is asked, an answer has its bound, and says something.
+    let most = context.core.config().network.described_partitions_max;
+    let mut left = usize::try_from(request.response_partition_limit).unwrap_or(1).clamp(1, most);
     let mut response = DescribeTopicPartitionsResponse::default();
     for name in names.into_iter().filter(|name| *name >= from_topic) {
         let first = if name == from_topic { std::mem::take(&mut from_partition) as usize } else { 0 };
@@ -47,6 +50,23 @@ pub fn handle(context: Context<'_>, request: DescribeTopicPartitionsRequest) -> 
     response
 }
 
+/// A cursor must point at something that was asked for.
+fn refusal(request: &DescribeTopicPartitionsRequest) -> Option<ErrorCode> {
+    let cursor = request.cursor.as_ref()?;
+    let names_it = request.topics.is_empty() || request.topics.iter().any(|topic| topic.name == cursor.topic_name);
+    (!names_it || cursor.partition_index < 0).then_some(ErrorCode::InvalidRequest)
+}
+
+/// There is no place for an error of the whole request, so each topic has it.
+fn refused(request: &DescribeTopicPartitionsRequest, code: ErrorCode) -> DescribeTopicPartitionsResponse {
+    let topics = request.topics.iter().map(|topic| DescribeTopicPartitionsResponseTopic {
+        error_code: code.code(),
+        name: Some(topic.name.clone()),
+        ..Default::default()
+    });
+    DescribeTopicPartitionsResponse { topics: topics.collect(), ..Default::default() }
+}
+
 fn describe(
     context: Context<'_>,
     name: &str,
@@ -58,12 +78,16 @@ fn describe(
         error_code: code.code(),
         name: Some(name.to_owned()),
         topic_id: Uuid::ZERO,
+        topic_authorized_operations: TOPIC_OPERATIONS,
         ..Default::default()
     };
     if !authorize(context.caller, Operation::Describe, Resource::Topic(name)) {
         return refuse(ErrorCode::TopicAuthorizationFailed);
     }
-    let Some(topic) = topic else { return refuse(ErrorCode::UnknownTopicOrPartition) };
+    let Some(topic) = topic else {
+        let valid = TopicName::new(name).is_ok();
+        return refuse(if valid { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::InvalidTopicException });
+    };
     let node = context.core.broker_id().0;
     let partitions = topic.partitions.iter().skip(first).take(most).map(|partition| {
         DescribeTopicPartitionsResponsePartition {
@@ -85,6 +109,6 @@ fn describe(
         topic_id: topic.id,
         is_internal: topic.name.is_internal(),
         partitions: partitions.collect(),
-        ..Default::default()
+        topic_authorized_operations: TOPIC_OPERATIONS,
     }
 }

@@ -1,96 +1,152 @@
-//! Fetch: gives stored batches as they lie in the files, waiting for them if asked to (KIP-74 sizes, KIP-320 epochs).
+//! Fetch: gives stored batches as they lie in the files, waiting for them if asked to (KIP-74 sizes, KIP-227 sessions,
+//! KIP-320 epochs).
 //!
-//! No fetch sessions are kept: every answer says session 0, which is a broker's right (KIP-227), and names every
-//! partition that was asked for.
+//! What each partition is answered with stands in `fetch_partition`; which partitions are asked for, and which of them
+//! the answer names, in `fetch_sessions`.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::{Answer, Context, Envelope, check_leader_epoch};
-use crate::base::{ErrorCode, LeaderEpoch, Now, Offset};
+use super::fetch_partition::{Read, Reader};
+use super::{Answer, Context, Envelope};
+use crate::base::limits::FETCH_SESSIONS_BYTES_MAX;
+use crate::base::{ErrorCode, Now};
 use crate::broker::answer::{Pending, Reply};
-use crate::broker::caller::{Operation, Resource, authorize};
+use crate::broker::caller::{Caller, Operation, Resource, authorize};
 use crate::broker::core::Core;
+use crate::broker::fetch_sessions::{Asked, Mention, Outcome, Room, Scope, Telling, TopicRef};
 use crate::broker::partition::Partition;
+use crate::broker::topics::Topic;
 use crate::broker::waiting::Subscription;
 use crate::log::LogSlice;
-use crate::protocol::kafka::RecordsField;
 use crate::protocol::kafka::api::fetch::{
-    AbortedTransaction, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
-    FetchableTopicResponse, PartitionData,
+    FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse, ForgottenTopic, NodeEndpoint,
 };
 
 /// Since 13 topics are named by id (KIP-516).
 const IDS_SINCE: i16 = 13;
+/// Since 15 a follower says who it is in a structure of its own (KIP-903).
+const REPLICA_STATE_SINCE: i16 = 15;
 
 pub fn handle(context: Context<'_>, request: FetchRequest) -> Answer {
-    // A full fetch that asks for a session, or wants none, is (0, 0) or (0, -1). Anything else goes on from a
-    // session that this broker never gave.
-    if request.session_id != 0 {
-        let error_code = ErrorCode::FetchSessionIdNotFound.code();
-        return context.envelope.reply(&FetchResponse { error_code, ..Default::default() });
-    }
-    if request.session_epoch > 0 {
-        let error_code = ErrorCode::InvalidFetchSessionEpoch.code();
-        return context.envelope.reply(&FetchResponse { error_code, ..Default::default() });
-    }
-    let wanted = request.topics.into_iter().map(|topic| Wanted::new(context, topic)).collect();
-    let bytes_max = i64::from(request.max_bytes).clamp(0, context.core.config().network.fetch_bytes_max as i64);
+    let Context { core, caller, now, envelope } = context;
+    let by_id = envelope.version >= IDS_SINCE;
+    let from_follower = if envelope.version >= REPLICA_STATE_SINCE {
+        request.replica_state.replica_id >= 0
+    } else {
+        request.replica_id >= 0
+    };
+    let bytes_max =
+        request.max_bytes.clamp(0, i32::try_from(core.config().network.fetch_bytes_max).unwrap_or(i32::MAX));
+    let mention = Mention {
+        id: request.session_id,
+        epoch: request.session_epoch,
+        by_id,
+        asked: request.topics.into_iter().flat_map(|topic| asked_of(topic, by_id)).collect(),
+        forgotten: request.forgotten_topics_data.into_iter().flat_map(|topic| forgotten_in(topic, by_id)).collect(),
+    };
+    let (scope, asked) = match core.fetch_sessions().take(mention, room(core), now) {
+        Ok(taken) => taken,
+        Err(code) => {
+            return envelope.reply(&FetchResponse { error_code: code.code(), ..Default::default() });
+        }
+    };
     let fetch = Fetch {
-        envelope: context.envelope,
-        wanted,
-        committed_only: request.isolation_level == 1,
-        bytes_min: request.min_bytes.max(0) as usize,
+        envelope,
+        caller: caller.clone(),
+        scope,
+        wanted: look_up(context, asked, from_follower),
+        reader: Reader {
+            broker_id: core.broker_id(),
+            version: envelope.version,
+            committed_only: request.isolation_level == 1,
+            from_follower,
+        },
+        bytes_min: request.min_bytes.clamp(0, bytes_max) as usize,
         bytes_max: bytes_max as usize,
     };
     let found = fetch.read();
     let waits = request.max_wait_ms > 0 && !fetch.wanted.is_empty();
     if !waits || found.is_enough(fetch.bytes_min) {
-        return Answer::Reply(fetch.reply(found));
+        return fetch.answer(core, found, now);
     }
-    let subscriptions = fetch.partitions().map(|partition| partition.subscribe(&context.caller.waker)).collect();
+    let subscriptions = fetch.partitions().map(|partition| partition.subscribe(&caller.waker)).collect();
     // Between the look and the subscription something may have come.
     let found = fetch.read();
     if found.is_enough(fetch.bytes_min) {
-        return Answer::Reply(fetch.reply(found));
+        return fetch.answer(core, found, now);
     }
-    let deadline_ms = context.now.mono_ms.saturating_add(i64::from(request.max_wait_ms));
+    let deadline_ms = now.mono_ms.saturating_add(i64::from(request.max_wait_ms));
     Answer::Wait(Box::new(WaitingFetch { fetch, deadline_ms, _subscriptions: subscriptions }))
 }
 
-/// A topic of the request, looked up.
-struct Wanted {
-    asked: FetchTopic,
-    /// One for each partition asked for.
-    partitions: Vec<Result<Arc<Partition>, ErrorCode>>,
+/// What there may be of fetch sessions.
+fn room(core: &Core) -> Room {
+    Room { sessions: core.config().network.fetch_sessions_max, bytes: FETCH_SESSIONS_BYTES_MAX }
 }
 
-impl Wanted {
-    fn new(context: Context<'_>, asked: FetchTopic) -> Wanted {
-        let topics = context.core.topics();
-        let (topic, missing) = if context.envelope.version >= IDS_SINCE {
-            (topics.by_id(asked.topic_id), ErrorCode::UnknownTopicId)
+fn topic_ref(name: String, id: crate::base::Uuid, by_id: bool) -> TopicRef {
+    if by_id { TopicRef::Id(id) } else { TopicRef::Name(name.into()) }
+}
+
+fn asked_of(topic: FetchTopic, by_id: bool) -> impl Iterator<Item = Asked> {
+    let of = topic_ref(topic.topic, topic.topic_id, by_id);
+    topic.partitions.into_iter().map(move |asked| Asked {
+        topic: of.clone(),
+        partition: asked.partition,
+        fetch_offset: asked.fetch_offset,
+        bytes_max: asked.partition_max_bytes,
+        current_leader_epoch: asked.current_leader_epoch,
+        last_fetched_epoch: asked.last_fetched_epoch,
+    })
+}
+
+fn forgotten_in(topic: ForgottenTopic, by_id: bool) -> impl Iterator<Item = (TopicRef, i32)> {
+    let of = topic_ref(topic.topic, topic.topic_id, by_id);
+    topic.partitions.into_iter().map(move |partition| (of.clone(), partition))
+}
+
+/// A partition that is asked for, and what there is of it.
+struct Wanted {
+    asked: Asked,
+    partition: Result<Arc<Partition>, ErrorCode>,
+}
+
+/// Looks up every partition anew: since the session began, topics may have come and gone.
+fn look_up(context: Context<'_>, asked: Vec<Asked>, from_follower: bool) -> Vec<Wanted> {
+    let topics = context.core.topics();
+    let find_topic = |of: &TopicRef| -> Result<&Arc<Topic>, ErrorCode> {
+        let topic = match of {
+            TopicRef::Id(id) => topics.by_id(*id).ok_or(ErrorCode::UnknownTopicId)?,
+            TopicRef::Name(name) => topics.get(name).ok_or(ErrorCode::UnknownTopicOrPartition)?,
+        };
+        let allowed = if from_follower {
+            authorize(context.caller, Operation::ClusterAction, Resource::Cluster)
         } else {
-            (topics.get(&asked.topic), ErrorCode::UnknownTopicOrPartition)
+            authorize(context.caller, Operation::Read, Resource::Topic(topic.name.as_str()))
         };
-        let allowed =
-            topic.is_none_or(|topic| authorize(context.caller, Operation::Read, Resource::Topic(topic.name.as_str())));
-        let find = |index: i32| {
-            if !allowed {
-                return Err(ErrorCode::TopicAuthorizationFailed);
-            }
-            topic.ok_or(missing)?.partition(index).map(Arc::clone).ok_or(ErrorCode::UnknownTopicOrPartition)
-        };
-        let partitions = asked.partitions.iter().map(|partition| find(partition.partition)).collect();
-        Wanted { asked, partitions }
+        if allowed { Ok(topic) } else { Err(ErrorCode::TopicAuthorizationFailed) }
+    };
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(asked.len());
+    // Partitions of one topic mostly stand together.
+    let mut topic = Err(ErrorCode::None);
+    for asked in asked {
+        if wanted.last().is_none_or(|last| last.asked.topic != asked.topic) {
+            topic = find_topic(&asked.topic);
+        }
+        let partition = topic.and_then(|topic| {
+            topic.partition(asked.partition).map(Arc::clone).ok_or(ErrorCode::UnknownTopicOrPartition)
+        });
+        wanted.push(Wanted { asked, partition });
     }
+    wanted
 }
 
 struct Fetch {
     envelope: Envelope,
+    caller: Caller,
+    scope: Scope,
     wanted: Vec<Wanted>,
-    committed_only: bool,
+    reader: Reader,
     bytes_min: usize,
     bytes_max: usize,
 }
@@ -98,120 +154,82 @@ struct Fetch {
 /// What one look brought.
 #[derive(Default)]
 struct Found {
-    topics: Vec<FetchableTopicResponse>,
-    slices: Vec<LogSlice>,
+    /// One for each partition that is wanted.
+    reads: Vec<Read>,
     bytes: usize,
-    /// Something that must not wait: an error, or a log that diverges.
+    /// What the bytes are towards the least that is waited for.
+    counts: usize,
+    /// Something that must not wait: an error, a log that diverges, the end of an older segment.
     urgent: bool,
 }
 
 impl Found {
     fn is_enough(&self, bytes_min: usize) -> bool {
-        self.urgent || self.bytes >= bytes_min
+        self.urgent || self.counts >= bytes_min
     }
 }
 
 impl Fetch {
     fn partitions(&self) -> impl Iterator<Item = &Arc<Partition>> {
-        self.wanted.iter().flat_map(|wanted| wanted.partitions.iter().flatten())
+        self.wanted.iter().flat_map(|wanted| &wanted.partition)
     }
 
+    /// Reads the partitions in turn; they share the bytes that there may be (KIP-74).
     fn read(&self) -> Found {
-        let mut found = Found::default();
+        let mut found = Found { reads: Vec::with_capacity(self.wanted.len()), ..Default::default() };
         for wanted in &self.wanted {
-            let mut topic = FetchableTopicResponse {
-                topic: wanted.asked.topic.clone(),
-                topic_id: wanted.asked.topic_id,
-                partitions: Vec::with_capacity(wanted.partitions.len()),
+            // Even a batch larger than all limits must get through, or its consumer would never pass it.
+            let at_least_one = found.bytes == 0;
+            let left = self.bytes_max.saturating_sub(found.bytes);
+            let read = match &wanted.partition {
+                Ok(partition) => self.reader.read(&wanted.asked, partition, left, at_least_one),
+                Err(code) => self.reader.refuse(&wanted.asked, *code),
             };
-            for (asked, partition) in wanted.asked.partitions.iter().zip(&wanted.partitions) {
-                let outcome = match partition {
-                    Ok(partition) => self.read_partition(asked, partition, &mut found),
-                    Err(code) => Err(*code),
-                };
-                topic.partitions.push(outcome.unwrap_or_else(|code| {
-                    found.urgent = true;
-                    PartitionData {
-                        partition_index: asked.partition,
-                        error_code: code.code(),
-                        high_watermark: -1,
-                        records: RecordsField::Bytes(Bytes::new()),
-                        ..self.empty_partition()
-                    }
-                }));
-            }
-            found.topics.push(topic);
+            found.bytes += read.slice.as_ref().map_or(0, |slice| slice.len);
+            found.counts += read.counts;
+            found.urgent |= read.is_urgent;
+            found.reads.push(read);
         }
         found
     }
 
-    fn read_partition(
-        &self,
-        asked: &FetchPartition,
-        partition: &Partition,
-        found: &mut Found,
-    ) -> Result<PartitionData, ErrorCode> {
-        if partition.is_deleted() {
-            return Err(ErrorCode::UnknownTopicOrPartition);
-        }
-        let epoch_verdict = check_leader_epoch(asked.current_leader_epoch, partition.leader_epoch());
-        if epoch_verdict.is_error() {
-            return Err(epoch_verdict);
-        }
-        let log = partition.log();
-        let high_watermark = partition.high_watermark();
-        let stable = partition.last_stable_offset();
-        let mut data = PartitionData {
-            partition_index: asked.partition,
-            high_watermark: high_watermark.0,
-            last_stable_offset: stable.0,
-            log_start_offset: log.log_start().0,
-            records: RecordsField::Bytes(Bytes::new()),
-            ..self.empty_partition()
-        };
-        let from = Offset(asked.fetch_offset);
-        if asked.last_fetched_epoch >= 0 {
-            let (epoch, end) = partition.end_of_epoch(LeaderEpoch(asked.last_fetched_epoch));
-            if epoch.0 < asked.last_fetched_epoch || end < from {
-                data.diverging_epoch = EpochEndOffset { epoch: epoch.0, end_offset: end.0 };
-                found.urgent = true;
-                return Ok(data);
+    fn answer(&self, core: &Core, found: Found, now: Now) -> Answer {
+        let outcomes: Vec<Outcome> = found.reads.iter().map(Read::outcome).collect();
+        let asked = self.wanted.iter().map(|wanted| &wanted.asked);
+        let telling = core.fetch_sessions().tell(&self.scope, asked, &outcomes, room(core), now);
+        Answer::Reply(self.reply(core, found, &telling))
+    }
+
+    fn reply(&self, core: &Core, found: Found, telling: &Telling) -> Reply {
+        let mut response =
+            FetchResponse { error_code: telling.error.code(), session_id: telling.session_id, ..Default::default() };
+        let mut slices: Vec<LogSlice> = Vec::new();
+        let mut topic_before: Option<&TopicRef> = None;
+        for (n, (wanted, read)) in self.wanted.iter().zip(found.reads).enumerate() {
+            if telling.only.as_ref().is_some_and(|only| !only[n]) {
+                continue;
+            }
+            let of = &wanted.asked.topic;
+            if topic_before.replace(of) != Some(of) {
+                response.responses.push(match of {
+                    TopicRef::Name(name) => FetchableTopicResponse { topic: name.to_string(), ..Default::default() },
+                    TopicRef::Id(id) => FetchableTopicResponse { topic_id: *id, ..Default::default() },
+                });
+            }
+            if read.data.current_leader.leader_id >= 0 && response.node_endpoints.is_empty() {
+                response.node_endpoints.push(self.this_broker(core));
+            }
+            slices.extend(read.slice);
+            if let Some(topic) = response.responses.last_mut() {
+                topic.partitions.push(read.data);
             }
         }
-        let upper = if self.committed_only { stable } else { high_watermark };
-        let left = self.bytes_max.saturating_sub(found.bytes);
-        let bytes_max = left.min(asked.partition_max_bytes.max(0) as usize);
-        // Even a batch larger than both limits must get through, or its consumer would never pass it.
-        let at_least_one = found.bytes == 0;
-        let slice = log.read(from, bytes_max, upper, at_least_one).map_err(|error| error.error_code())?;
-        if self.committed_only {
-            let aborted = log.aborted_transactions(from, upper).map_err(|error| error.error_code())?;
-            let aborted = aborted
-                .into_iter()
-                .map(|aborted| AbortedTransaction {
-                    producer_id: aborted.producer_id,
-                    first_offset: aborted.first_offset.0,
-                })
-                .collect();
-            data.aborted_transactions = Some(aborted);
-        }
-        if let Some(slice) = slice {
-            found.bytes += slice.len;
-            data.records = RecordsField::Elsewhere(slice.len);
-            found.slices.push(slice);
-        }
-        Ok(data)
+        Reply { slices, ..self.envelope.frame(&response) }
     }
 
-    fn empty_partition(&self) -> PartitionData {
-        // Null says "not asked"; a reader of committed records gets a list, be it empty.
-        let aborted_transactions = self.committed_only.then(Vec::new);
-        PartitionData { aborted_transactions, ..Default::default() }
-    }
-
-    fn reply(&self, found: Found) -> Reply {
-        let response = FetchResponse { responses: found.topics, ..Default::default() };
-        Reply { slices: found.slices, ..self.envelope.frame(&response) }
+    fn this_broker(&self, core: &Core) -> NodeEndpoint {
+        let (host, port) = self.caller.broker_address();
+        NodeEndpoint { node_id: core.broker_id().0, host, port: port.into(), rack: core.config().rack.clone() }
     }
 }
 
@@ -222,10 +240,10 @@ struct WaitingFetch {
 }
 
 impl Pending for WaitingFetch {
-    fn look(&mut self, _core: &Core, now: Now, last: bool) -> Option<Answer> {
+    fn look(&mut self, core: &Core, now: Now, last: bool) -> Option<Answer> {
         let found = self.fetch.read();
         let over = last || now.mono_ms >= self.deadline_ms;
-        (over || found.is_enough(self.fetch.bytes_min)).then(|| Answer::Reply(self.fetch.reply(found)))
+        (over || found.is_enough(self.fetch.bytes_min)).then(|| self.fetch.answer(core, found, now))
     }
 
     fn deadline_ms(&self) -> i64 {

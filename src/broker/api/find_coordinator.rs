@@ -5,6 +5,7 @@ use crate::base::ErrorCode;
 use crate::protocol::kafka::api::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 
 const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
 /// Since 4 one request asks for many.
 const MANY_SINCE: i16 = 4;
 
@@ -13,7 +14,15 @@ pub fn handle(context: Context<'_>, request: FindCoordinatorRequest) -> FindCoor
     let node_id = context.core.broker_id().0;
     let refusal = match request.key_type {
         GROUP => None,
-        other => Some(format!("this broker coordinates consumer groups (key type 0), not key type {other}")),
+        // Of all codes this is the one at which librdkafka and Java give up; with most others they ask again and again.
+        TRANSACTION => Some((
+            ErrorCode::TransactionalIdAuthorizationFailed,
+            "this broker has no transactions; take transactional.id away".to_owned(),
+        )),
+        other => Some((
+            ErrorCode::InvalidRequest,
+            format!("this broker coordinates consumer groups (key type 0), not key type {other}"),
+        )),
     };
     let found = |key: String| match &refusal {
         None => Coordinator {
@@ -24,12 +33,12 @@ pub fn handle(context: Context<'_>, request: FindCoordinatorRequest) -> FindCoor
             error_code: ErrorCode::None.code(),
             error_message: None,
         },
-        Some(sentence) => Coordinator {
+        Some((code, sentence)) => Coordinator {
             key,
             node_id: -1,
             host: String::new(),
             port: -1,
-            error_code: ErrorCode::InvalidRequest.code(),
+            error_code: code.code(),
             error_message: Some(sentence.clone()),
         },
     };

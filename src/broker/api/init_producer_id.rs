@@ -10,6 +10,11 @@ pub fn handle(context: Context<'_>, request: InitProducerIdRequest) -> InitProdu
     let refuse =
         |code: ErrorCode| InitProducerIdResponse { error_code: code.code(), producer_epoch: -1, ..Default::default() };
     if request.transactional_id.is_some() {
+        // With this code, and few others, librdkafka and Java give up at once instead of asking again.
+        return refuse(ErrorCode::TransactionalIdAuthorizationFailed);
+    }
+    // A producer that goes on from an earlier id names its epoch, too (KIP-360).
+    if (request.producer_id == -1) != (request.producer_epoch == -1) {
         return refuse(ErrorCode::InvalidRequest);
     }
     if !authorize(context.caller, Operation::IdempotentWrite, Resource::Cluster) {

@@ -1,29 +1,51 @@
 //! One handler file per API, the table of what is served, and the way from a frame to its handler.
 
 mod alter_configs;
+mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod api_versions;
+mod assignment;
+mod broker_logger;
+mod config_resource;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
+mod features;
 mod fetch;
+mod fetch_partition;
 mod find_coordinator;
+mod group_waits;
+mod heartbeat;
+#[cfg(test)]
+mod hostile_tests;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
 mod list_config_resources;
+mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod sync_group;
+mod update_features;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -37,7 +59,7 @@ use crate::base::{ErrorCode, LeaderEpoch, Now};
 use crate::protocol::kafka::{ApiKey, DecodeError, Decoder, Message, Request, RequestHeader, response_frame};
 
 /// What this broker serves. An API that is not done is not here, and so not advertised.
-const SERVED: [ApiKey; 24] = [
+const SERVED: &[ApiKey] = &[
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -45,6 +67,12 @@ const SERVED: [ApiKey; 24] = [
     ApiKey::OffsetCommit,
     ApiKey::OffsetFetch,
     ApiKey::FindCoordinator,
+    ApiKey::JoinGroup,
+    ApiKey::Heartbeat,
+    ApiKey::LeaveGroup,
+    ApiKey::SyncGroup,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
     ApiKey::ApiVersions,
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
@@ -53,15 +81,23 @@ const SERVED: [ApiKey; 24] = [
     ApiKey::OffsetForLeaderEpoch,
     ApiKey::DescribeConfigs,
     ApiKey::CreatePartitions,
+    ApiKey::DeleteGroups,
+    ApiKey::OffsetDelete,
     ApiKey::IncrementalAlterConfigs,
     ApiKey::DescribeCluster,
     ApiKey::AlterConfigs,
+    ApiKey::AlterReplicaLogDirs,
     ApiKey::DescribeLogDirs,
     ApiKey::DescribeProducers,
+    ApiKey::ConsumerGroupHeartbeat,
+    ApiKey::ConsumerGroupDescribe,
     ApiKey::DescribeTopicPartitions,
     ApiKey::ElectLeaders,
     ApiKey::ListConfigResources,
     ApiKey::ListPartitionReassignments,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::DescribeQuorum,
+    ApiKey::UpdateFeatures,
 ];
 
 /// The versions of an API that are served.
@@ -144,9 +180,21 @@ fn dispatch(context: Context<'_>, input: &mut Decoder) -> Result<Answer, DecodeE
         ApiKey::Produce => Ok(produce::handle(context, Message::decode(input, envelope.version)?)),
         ApiKey::Fetch => Ok(fetch::handle(context, Message::decode(input, envelope.version)?)),
         ApiKey::OffsetCommit => Ok(offset_commit::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::OffsetFetch => Ok(offset_fetch::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::JoinGroup => Ok(join_group::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::SyncGroup => Ok(sync_group::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::LeaveGroup => Ok(leave_group::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::DeleteGroups => Ok(delete_groups::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::OffsetDelete => Ok(offset_delete::handle(context, Message::decode(input, envelope.version)?)),
+        ApiKey::ConsumerGroupHeartbeat => {
+            Ok(consumer_group_heartbeat::handle(context, Message::decode(input, envelope.version)?))
+        }
+        ApiKey::ConsumerGroupDescribe => now(context, input, consumer_group_describe::handle),
+        ApiKey::Heartbeat => now(context, input, heartbeat::handle),
+        ApiKey::DescribeGroups => now(context, input, describe_groups::handle),
+        ApiKey::ListGroups => now(context, input, list_groups::handle),
         ApiKey::ListOffsets => now(context, input, list_offsets::handle),
         ApiKey::Metadata => now(context, input, metadata::handle),
-        ApiKey::OffsetFetch => now(context, input, offset_fetch::handle),
         ApiKey::FindCoordinator => now(context, input, find_coordinator::handle),
         ApiKey::ApiVersions => now(context, input, api_versions::handle),
         ApiKey::CreateTopics => now(context, input, create_topics::handle),
@@ -159,12 +207,16 @@ fn dispatch(context: Context<'_>, input: &mut Decoder) -> Result<Answer, DecodeE
         ApiKey::IncrementalAlterConfigs => now(context, input, incremental_alter_configs::handle),
         ApiKey::DescribeCluster => now(context, input, describe_cluster::handle),
         ApiKey::AlterConfigs => now(context, input, alter_configs::handle),
+        ApiKey::AlterReplicaLogDirs => now(context, input, alter_replica_log_dirs::handle),
         ApiKey::DescribeLogDirs => now(context, input, describe_log_dirs::handle),
         ApiKey::DescribeProducers => now(context, input, describe_producers::handle),
         ApiKey::DescribeTopicPartitions => now(context, input, describe_topic_partitions::handle),
         ApiKey::ElectLeaders => now(context, input, elect_leaders::handle),
         ApiKey::ListConfigResources => now(context, input, list_config_resources::handle),
         ApiKey::ListPartitionReassignments => now(context, input, list_partition_reassignments::handle),
+        ApiKey::AlterPartitionReassignments => now(context, input, alter_partition_reassignments::handle),
+        ApiKey::DescribeQuorum => now(context, input, describe_quorum::handle),
+        ApiKey::UpdateFeatures => now(context, input, update_features::handle),
         other => Ok(Answer::Close(format!("{other} is not served"))),
     }
 }

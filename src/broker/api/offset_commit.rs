@@ -1,17 +1,12 @@
 //! OffsetCommit: keeps how far a group has read; answers when that is safe.
 //!
-//! Groups have no members here, only commits: a commit with a generation is of a member that does not exist
-//! (Kafka's simple consumer commits with generation -1).
+//! Members commit with their generation; whoever is outside the group (Kafka's simple consumer) with generation -1.
 
-use super::{Answer, Context, Envelope};
-use crate::base::{ErrorCode, Now, Offset, PartitionId, TopicPartition};
-use crate::broker::answer::Pending;
+use super::group_waits::WaitForWrites;
+use super::{Answer, Context};
+use crate::base::{ErrorCode, Offset, PartitionId, TopicPartition};
 use crate::broker::caller::{Operation, Resource, authorize};
-use crate::broker::commits::CommitUnderWay;
-use crate::broker::core::Core;
-use crate::broker::offsets::OffsetValue;
-use crate::broker::partition::Kept;
-use crate::broker::waiting::Subscription;
+use crate::broker::groups::{Committer, OffsetValue};
 use crate::protocol::kafka::api::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
@@ -22,20 +17,18 @@ const GROUP_ERRORS_SINCE: i16 = 9;
 /// Since 10 topics are named by id.
 const IDS_SINCE: i16 = 10;
 
-/// A commit is not worth waiting longer for than a client waits for its answer (Kafka: offsets.commit.timeout.ms).
-const TIMEOUT_MS: i64 = 5000;
-
 pub fn handle(context: Context<'_>, request: OffsetCommitRequest) -> Answer {
     let refusal = refuse_group(context, &request);
     let mut commits = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
+    let expires_at = expiry(context, request.retention_time_ms);
     for topic in request.topics {
         let OffsetCommitRequestTopic { name, topic_id, partitions } = topic;
         let answers = partitions.into_iter().map(|partition| {
             let index = partition.partition_index;
             let verdict = match refusal {
                 Some(code) => Err(code),
-                None => check(context, &name, topic_id, partition),
+                None => check(context, &name, topic_id, partition, expires_at),
             };
             let error_code = match verdict {
                 Ok(commit) => {
@@ -53,22 +46,24 @@ pub fn handle(context: Context<'_>, request: OffsetCommitRequest) -> Answer {
     if commits.is_empty() {
         return context.envelope.reply(&response);
     }
-    let under_way = match context.core.begin_commit(&request.group_id, commits, context.now) {
-        Ok(under_way) => under_way,
+    let committer = Committer {
+        member_id: &request.member_id,
+        instance_id: request.group_instance_id.as_deref(),
+        generation: request.generation_id_or_member_epoch,
+        knows_missing_groups: context.envelope.version >= GROUP_ERRORS_SINCE,
+    };
+    match context.core.groups().commit(context.core, &request.group_id, &committer, commits, context.now) {
         Err(code) => {
             fail(&mut response, code);
-            return context.envelope.reply(&response);
+            context.envelope.reply(&response)
         }
-    };
-    let subscription = under_way.partition.subscribe(&context.caller.waker);
-    context.core.flusher().want(&under_way.partition);
-    Answer::Wait(Box::new(WaitingCommit {
-        envelope: context.envelope,
-        response,
-        under_way: Some(under_way),
-        deadline_ms: context.now.mono_ms + TIMEOUT_MS,
-        _subscription: subscription,
-    }))
+        Ok(pledge) => WaitForWrites::answer(context, vec![pledge], move |envelope, _, outcomes| {
+            if let Some(Err(code)) = outcomes.first() {
+                fail(&mut response, *code);
+            }
+            envelope.reply(&response)
+        }),
+    }
 }
 
 fn refuse_group(context: Context<'_>, request: &OffsetCommitRequest) -> Option<ErrorCode> {
@@ -78,16 +73,12 @@ fn refuse_group(context: Context<'_>, request: &OffsetCommitRequest) -> Option<E
     if !authorize(context.caller, Operation::Read, Resource::Group(&request.group_id)) {
         return Some(ErrorCode::GroupAuthorizationFailed);
     }
-    if request.generation_id_or_member_epoch >= 0 || !request.member_id.is_empty() {
-        let without_group =
-            context.envelope.version >= GROUP_ERRORS_SINCE && context.core.committed(&request.group_id).is_empty();
-        return Some(match without_group {
-            true => ErrorCode::GroupIdNotFound,
-            false if request.generation_id_or_member_epoch >= 0 => ErrorCode::IllegalGeneration,
-            false => ErrorCode::UnknownMemberId,
-        });
-    }
     None
+}
+
+/// Up to version 4 a client could say for how long its commit is kept; -1 leaves it to the broker.
+fn expiry(context: Context<'_>, retention_time_ms: i64) -> Option<i64> {
+    (retention_time_ms >= 0).then(|| context.now.wall_ms.saturating_add(retention_time_ms))
 }
 
 fn check(
@@ -95,6 +86,7 @@ fn check(
     name: &str,
     topic_id: crate::base::Uuid,
     asked: OffsetCommitRequestPartition,
+    expires_at: Option<i64>,
 ) -> Result<(TopicPartition, OffsetValue), ErrorCode> {
     let topics = context.core.topics();
     let topic = if context.envelope.version >= IDS_SINCE {
@@ -118,6 +110,7 @@ fn check(
         leader_epoch: asked.committed_leader_epoch,
         metadata,
         committed_at: context.now.wall_ms,
+        expires_at,
     };
     let partition = PartitionId(asked.partition_index);
     Ok((TopicPartition { topic: topic.name.clone(), partition }, value))
@@ -128,45 +121,5 @@ fn fail(response: &mut OffsetCommitResponse, code: ErrorCode) {
         if partition.error_code == ErrorCode::None.code() {
             partition.error_code = code.code();
         }
-    }
-}
-
-struct WaitingCommit {
-    envelope: Envelope,
-    response: OffsetCommitResponse,
-    /// Gone once it counts, or never will.
-    under_way: Option<CommitUnderWay>,
-    deadline_ms: i64,
-    _subscription: Subscription,
-}
-
-impl Pending for WaitingCommit {
-    fn look(&mut self, core: &Core, now: Now, last: bool) -> Option<Answer> {
-        let Some(mut under_way) = self.under_way.take() else {
-            return Some(self.envelope.reply(&self.response));
-        };
-        match under_way.partition.kept(&under_way.promise) {
-            Kept::Yes => core.finish_commit(&mut under_way),
-            Kept::Never => fail(&mut self.response, ErrorCode::CoordinatorNotAvailable),
-            Kept::NotYet if last || now.mono_ms >= self.deadline_ms => {
-                // It is in the log, and counts once it is safe, whatever the client is told.
-                core.leave_commit(under_way);
-                fail(&mut self.response, ErrorCode::RequestTimedOut);
-            }
-            Kept::NotYet => {
-                core.flusher().want(&under_way.partition);
-                self.under_way = Some(under_way);
-                return None;
-            }
-        }
-        Some(self.envelope.reply(&self.response))
-    }
-
-    fn deadline_ms(&self) -> i64 {
-        self.deadline_ms
-    }
-
-    fn wants_flush(&self) -> bool {
-        true
     }
 }

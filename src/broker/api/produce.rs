@@ -11,12 +11,13 @@ use crate::broker::core::Core;
 use crate::broker::partition::{Kept, Partition, Promise};
 use crate::broker::topics::Topic;
 use crate::broker::waiting::Subscription;
+use crate::log::AppendError;
 use crate::protocol::kafka::RecordsField;
 use crate::protocol::kafka::api::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
     TopicProduceData, TopicProduceResponse,
 };
-use crate::record::{BatchError, Codec, ValidBatch};
+use crate::record::{BatchError, Codec, ValidBatch, time_faults};
 
 /// zstd came with version 7 (KIP-110): a client that speaks an older one could not read it back.
 const ZSTD_SINCE: i16 = 7;
@@ -49,9 +50,12 @@ impl Refusal {
 impl From<BatchError> for Refusal {
     fn from(error: BatchError) -> Refusal {
         let mut refusal = Refusal::new(error.error_code(), error.to_string());
-        if let BatchError::KeyMissing { index } = error {
-            let batch_index_error_message = Some(refusal.message.clone());
-            refusal.records.push(BatchIndexAndErrorMessage { batch_index: index, batch_index_error_message });
+        if let BatchError::Records(faults) = error {
+            let named = faults.indexes.iter().map(|index| BatchIndexAndErrorMessage {
+                batch_index: *index,
+                batch_index_error_message: Some(format!("it {}", faults.rule)),
+            });
+            refusal.records = named.collect();
         }
         refusal
     }
@@ -149,8 +153,18 @@ fn append(
     if partition.is_deleted() {
         return Err(Refusal::new(ErrorCode::UnknownTopicOrPartition, "the topic was deleted"));
     }
+    if context.core.reserve().is_spent() {
+        return Err(Refusal::new(ErrorCode::KafkaStorageError, context.core.reserve().refusal()));
+    }
     match partition.append(&batch, context.now) {
         Ok(appended) => Ok((Arc::clone(partition), appended)),
+        Err(error @ AppendError::Timestamp { now_ms, .. }) => {
+            let (before_ms, after_ms) = (settings.log.timestamp_before_max_ms, settings.log.timestamp_after_max_ms);
+            let faults = time_faults(&batch, now_ms.saturating_sub(before_ms), now_ms.saturating_add(after_ms))?;
+            let refusal = Refusal::new(error.error_code(), error.to_string());
+            let records = faults.map_or(Vec::new(), |faults| Refusal::from(BatchError::Records(faults)).records);
+            Err(Refusal { records, ..refusal })
+        }
         Err(error) => Err(Refusal::new(error.error_code(), error.to_string())),
     }
 }

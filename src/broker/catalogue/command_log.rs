@@ -96,6 +96,11 @@ impl CommandLog {
         &self.catalogue
     }
 
+    /// The term, and how many commands there are so far.
+    pub fn position(&self) -> (i32, i64) {
+        (i32::try_from(self.term).unwrap_or(i32::MAX), i64::try_from(self.index).unwrap_or(i64::MAX))
+    }
+
     /// Decides: checks the command against all before it, makes it durable, and only then applies it.
     pub fn decide(&mut self, command: &Command) -> Result<(), CommandLogError> {
         let mut after = self.catalogue.clone();

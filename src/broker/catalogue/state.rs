@@ -34,6 +34,11 @@ pub enum Command {
         broker: Option<i32>,
         settings: BTreeMap<String, String>,
     },
+    /// All settings of a group, which need not exist, in place of those before.
+    SetGroupSettings {
+        group: String,
+        settings: BTreeMap<String, String>,
+    },
     /// Producer ids below this one are spoken for.
     ReserveProducerIds {
         below: i64,
@@ -68,6 +73,8 @@ pub struct Catalogue {
     /// Dynamic settings of every broker, then of single ones.
     pub cluster_settings: BTreeMap<String, String>,
     pub broker_settings: BTreeMap<i32, BTreeMap<String, String>>,
+    #[serde(default)]
+    pub group_settings: BTreeMap<String, BTreeMap<String, String>>,
     pub producer_ids_below: i64,
 }
 
@@ -133,6 +140,12 @@ impl Catalogue {
             Command::SetBrokerSettings { broker: Some(id), settings } => {
                 self.broker_settings.insert(*id, settings.clone());
             }
+            Command::SetGroupSettings { group, settings } if settings.is_empty() => {
+                self.group_settings.remove(group);
+            }
+            Command::SetGroupSettings { group, settings } => {
+                self.group_settings.insert(group.clone(), settings.clone());
+            }
             Command::ReserveProducerIds { below } => {
                 if *below < self.producer_ids_below {
                     return Err(Rejected::ProducerIds(self.producer_ids_below));
@@ -194,6 +207,19 @@ mod tests {
         let other = Command::DeleteTopic { name: name("Payments"), id: Uuid([8; 16]) };
         assert!(catalogue.apply(&other).is_err());
         catalogue.apply(&Command::DeleteTopic { name: name("Payments"), id: Uuid([7; 16]) }).expect("there");
+        assert_eq!(catalogue, Catalogue::default());
+    }
+
+    #[test]
+    fn a_group_without_settings_takes_no_room() {
+        let mut catalogue = Catalogue::default();
+        let set = |settings: &[(&str, &str)]| Command::SetGroupSettings {
+            group: "g".to_owned(),
+            settings: settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        };
+        catalogue.apply(&set(&[("consumer.session.timeout.ms", "50000")])).expect("any group");
+        assert_eq!(catalogue.group_settings["g"].len(), 1);
+        catalogue.apply(&set(&[])).expect("any group");
         assert_eq!(catalogue, Catalogue::default());
     }
 

@@ -47,13 +47,13 @@ pub fn committed(
         return Err(unknown(core, name));
     }
     let mut count = 0;
-    for (TopicPartition { topic, partition }, committed) in core.committed(group) {
-        if only.is_some_and(|only| *only != topic) {
+    for (TopicPartition { topic, partition }, committed) in &*core.groups().committed(core, group, core.now()) {
+        if only.is_some_and(|only| only != topic) {
             continue;
         }
         let found = core.topic(topic.as_str());
         let high = found.as_ref().and_then(|topic| topic.partition(partition.0)).map(|p| p.high_watermark());
-        reply::committed(out, &topic, partition, committed.value.offset, high);
+        reply::committed(out, topic, *partition, committed.offset, high);
         count += 1;
     }
     reply::counted(out, count);
@@ -62,10 +62,9 @@ pub fn committed(
 
 pub fn groups(core: &Core, caller: &Caller, out: &mut Vec<u8>) {
     let mut count = 0;
-    for group in core.groups_with_commits() {
-        if authorize(caller, Operation::Describe, Resource::Group(&group)) {
-            // Groups have no members yet: each is what it committed.
-            reply::group(out, &group, "Empty", 0);
+    for group in core.groups().views(core, core.now()) {
+        if authorize(caller, Operation::Describe, Resource::Group(&group.name)) {
+            reply::group(out, &group.name, group.state, group.members);
             count += 1;
         }
     }

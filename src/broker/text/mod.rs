@@ -11,9 +11,8 @@ use std::sync::Arc;
 
 use self::consume::Reading;
 use super::caller::{Caller, Operation, Resource, authorize};
-use super::commits::CommitUnderWay;
 use super::core::Core;
-use super::offsets::OffsetValue;
+use super::groups::{Committer, OffsetValue, Pledge};
 use super::partition::{Kept, Partition, Promise};
 use super::topics::{NewTopic, TopicError};
 use super::waiting::Subscription;
@@ -41,7 +40,7 @@ pub enum TextStep {
 enum Slot {
     Ready(Vec<u8>),
     Produced { partition: Arc<Partition>, promise: Promise, offset: Offset, _wait: Subscription },
-    Committed { commit: CommitUnderWay, _wait: Subscription },
+    Committed { commit: Pledge, _wait: Subscription },
     Reading(Box<Reading>),
     Bye,
 }
@@ -108,16 +107,10 @@ impl TextSession {
                         return TextStep::Wait;
                     }
                 },
-                Slot::Committed { commit, .. } => match commit.partition.kept(&commit.promise) {
-                    Kept::Yes => {
-                        core.finish_commit(commit);
-                        reply::ok(out);
-                    }
-                    Kept::Never => reply::error(out, &unsafe_write(&commit.partition)),
-                    Kept::NotYet => {
-                        core.flusher().want(&commit.partition);
-                        return TextStep::Wait;
-                    }
+                Slot::Committed { commit, .. } => match commit.look(core, core.now()) {
+                    Kept::Yes => reply::ok(out),
+                    Kept::Never => reply::error(out, &unsafe_write(commit.partition())),
+                    Kept::NotYet => return TextStep::Wait,
                 },
                 Slot::Reading(reading) => match reading.read(out, full) {
                     TextStep::Ready => {}
@@ -137,7 +130,7 @@ impl TextSession {
         for slot in self.slots.drain(..) {
             match slot {
                 Slot::Produced { partition, .. } => core.flusher().soon(&partition),
-                Slot::Committed { commit, .. } => core.leave_commit(commit),
+                Slot::Committed { commit, .. } => commit.abandon(core),
                 Slot::Ready(_) | Slot::Reading(_) | Slot::Bye => {}
             }
         }
@@ -221,6 +214,9 @@ impl TextSession {
         }
         let batch = ValidBatch::check(&bytes, &settings.rules)
             .map_err(|error| refused(error.error_code(), error.to_string()))?;
+        if core.reserve().is_spent() {
+            return Err(refused(ErrorCode::KafkaStorageError, core.reserve().refusal()));
+        }
         let appended = partition.append(&batch, now).map_err(|error| refused(error.error_code(), error.to_string()))?;
         // Subscribed before anybody looks: see `waiting`.
         let wait = partition.subscribe(&self.caller.waker);
@@ -246,13 +242,17 @@ impl TextSession {
             OffsetSpec::At(offset) => offset,
             other => resolve(&partition, other)?,
         };
-        let value =
-            OffsetValue { offset, leader_epoch: -1, metadata: COMMIT_METADATA.to_owned(), committed_at: now.wall_ms };
+        let value = OffsetValue {
+            offset,
+            leader_epoch: -1,
+            metadata: COMMIT_METADATA.to_owned(),
+            committed_at: now.wall_ms,
+            expires_at: None,
+        };
         let commits = vec![(TopicPartition { topic, partition: index }, value)];
-        let commit = core
-            .begin_commit(group, commits, now)
-            .map_err(|code| TextError::kafka(code, format!("the offset of group {group:?} can't be kept")))?;
-        let wait = commit.partition.subscribe(&self.caller.waker);
+        let commit = core.groups().commit(core, group, &Committer::OUTSIDER, commits, now);
+        let commit = commit.map_err(|code| commit_refused(group, code))?;
+        let wait = commit.subscribe(core, &self.caller.waker);
         Ok(Slot::Committed { commit, _wait: wait })
     }
 
@@ -319,6 +319,16 @@ fn topic_error(core: &Core, name: &TopicName, error: &TopicError) -> TextError {
 fn no_partition(name: &TopicName, index: PartitionId, count: usize) -> TextError {
     let sentence = format!("{name} has no partition {index}; it has {count}, counted from 0");
     TextError::kafka(ErrorCode::UnknownTopicOrPartition, sentence)
+}
+
+fn commit_refused(group: &str, code: ErrorCode) -> TextError {
+    match code {
+        ErrorCode::UnknownMemberId => {
+            let sentence = format!("group {group:?} has members, and only they commit for it");
+            TextError::kafka(code, sentence).hint("stop them first; GROUPS shows how many there are")
+        }
+        code => TextError::kafka(code, format!("the offset of group {group:?} can't be kept")),
+    }
 }
 
 fn internal(name: &TopicName) -> TextError {

@@ -15,12 +15,12 @@ pub(super) struct Confirm {
 }
 
 impl Confirm {
-    /// Before anything else: may this run at all? `what` says what the command does, as in `<what> destroys data`.
+    /// Before anything else: may this run at all? `what` says what the command does, as in `delete-topic destroys data`.
     pub(super) fn check(self, what: &str) -> Result<(), Failure> {
         if self.yes || can_ask() {
             return Ok(());
         }
-        Err(Failure::usage(format!("{what} destroys data, and nobody is here to confirm it"))
+        Err(Failure::usage(format!("{what}, and nobody is here to confirm it"))
             .with_hint("give -y to do it without asking"))
     }
 
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn saying_yes_in_advance_needs_no_terminal() {
         let confirm = Confirm { yes: true };
-        assert_eq!(confirm.check("delete-topic"), Ok(()));
+        assert_eq!(confirm.check("delete-topic destroys data"), Ok(()));
         assert_eq!(confirm.ask("Delete?"), Ok(()));
     }
 }

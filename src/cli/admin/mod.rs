@@ -1,4 +1,4 @@
-//! rafka-admin: topics, offsets, settings and the cluster, against any Kafka broker; and segment files without one.
+//! rafka-admin: topics, offsets, groups, settings and the cluster, against any Kafka broker; and segment files without one.
 //!
 //! A file per family of commands holds their flags and what they do. Every command ends in an [`Outcome`]: what
 //! succeeded goes to standard output, each failed item to standard error.
@@ -6,12 +6,16 @@
 mod cluster;
 mod config;
 mod confirm;
+mod describe_group;
 mod describe_topic;
+mod groups;
 mod inspect;
 mod offline;
 mod offsets;
 mod outcome;
+mod reset_group;
 mod topics;
+mod torture;
 mod verify;
 mod wait;
 
@@ -29,19 +33,13 @@ use super::run::{Program, Session};
 use super::settings;
 use crate::client;
 
-pub const PROGRAM: Program = Program {
-    name: "rafka-admin",
-    command,
-    run,
-    // Nothing here is in flight that could be finished: every command is one question and its answer.
-    first_signal: FirstSignal::Ends,
-    log_style: LogStyle::Sentence,
-};
+pub const PROGRAM: Program = Program { name: "rafka-admin", command, run, first_signal, log_style: LogStyle::Sentence };
 
 const EXAMPLES: &[Entry] = &[
     ("rafka-admin create-topic Payments -p 6", "a topic with six partitions"),
     ("rafka-admin list-topics", "all topics"),
     ("rafka-admin list-offsets Payments", "where each partition starts and ends"),
+    ("rafka-admin describe-group billing", "who reads, and how far behind"),
     ("rafka-admin --output json describe-topic Payments | jq", "for programs"),
     ("rafka-admin verify-log data", "check every file, without a broker"),
 ];
@@ -54,9 +52,10 @@ const EXIT_CODES: &[Entry] = &[
     ("130", "interrupted by Ctrl-C or SIGTERM"),
 ];
 
-/// Look after topics, offsets, settings and log files
+/// Look after topics, offsets, groups, settings and log files
 ///
-/// Works against Rafka and Apache Kafka. inspect-segment and verify-log read files and need no broker.
+/// Works against Rafka and Apache Kafka. inspect-segment and verify-log read files and need no broker; torture brings its
+/// own.
 #[derive(Debug, Parser)]
 #[command(subcommand_value_name = "COMMAND", subcommand_help_heading = "Commands", subcommand_required = true)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
@@ -87,6 +86,10 @@ enum AdminCommand {
     AddPartitions(topics::AddPartitions),
     ListOffsets(offsets::List),
     TrimTopic(offsets::Trim),
+    ListGroups(groups::List),
+    DescribeGroup(describe_group::Describe),
+    ResetGroup(reset_group::Reset),
+    DeleteGroup(groups::Delete),
     GetConfig(config::Get),
     SetConfig(config::Set),
     ClusterInfo(cluster::Info),
@@ -94,6 +97,7 @@ enum AdminCommand {
     Wait(wait::Wait),
     InspectSegment(inspect::Inspect),
     VerifyLog(verify::Verify),
+    Torture(torture::Torture),
 }
 
 /// What a command without a broker has no use for.
@@ -103,7 +107,17 @@ fn command() -> Command {
     let command = help::with_end(help::with_examples(Admin::command(), EXAMPLES), EXIT_CODES, help::CLIENT_ENVIRONMENT);
     let command = without(command, "wait", &["output"]);
     let command = without(command, "inspect-segment", CONNECTION);
-    without(command, "verify-log", CONNECTION)
+    let command = without(command, "verify-log", CONNECTION);
+    without(command, "torture", CONNECTION)
+}
+
+/// Nothing here is in flight that could be finished, since every command is one question and its answer; but torture has
+/// a broker to stop and a verdict to give.
+fn first_signal(matches: &ArgMatches) -> FirstSignal {
+    match matches.subcommand_name() {
+        Some("torture") => FirstSignal::Asks,
+        _ => FirstSignal::Ends,
+    }
 }
 
 /// Takes shared flags out of the help of a command that has no use for them; given all the same, they do no harm.
@@ -127,6 +141,10 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
         AdminCommand::AddPartitions(command) => command.run(online),
         AdminCommand::ListOffsets(command) => command.run(online, session),
         AdminCommand::TrimTopic(command) => command.run(online, session),
+        AdminCommand::ListGroups(command) => command.run(online),
+        AdminCommand::DescribeGroup(command) => command.run(online, session),
+        AdminCommand::ResetGroup(command) => command.run(online),
+        AdminCommand::DeleteGroup(command) => command.run(online, session),
         AdminCommand::GetConfig(command) => command.run(online),
         AdminCommand::SetConfig(command) => command.run(online),
         AdminCommand::ClusterInfo(command) => command.run(online),
@@ -134,6 +152,7 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
         AdminCommand::Wait(command) => command.run(online, session),
         AdminCommand::InspectSegment(command) => command.run(online, session),
         AdminCommand::VerifyLog(command) => command.run(online, session),
+        AdminCommand::Torture(command) => command.run(online, session),
     }
 }
 

@@ -95,11 +95,12 @@ fn is_in_use_by_kafka(data: &Path) -> bool {
     File::open(data.join(".lock")).is_ok_and(|lock| lock.try_lock_shared().is_err())
 }
 
-/// Whether offsets may be missing between batches: compaction leaves such gaps, and only Kafka's directories can be
-/// compacted ones.
+/// Whether offsets may be missing between batches: compaction leaves such gaps. Ours leaves its checkpoint, too; a
+/// directory of Kafka's may be a compacted one.
 pub(super) fn may_have_gaps(partition: &Path) -> bool {
     let name = partition.canonicalize().unwrap_or_else(|_| partition.to_owned());
-    !name.file_name().is_some_and(|name| name.to_string_lossy().starts_with("partition-"))
+    name.join(names::COMPACTION).exists()
+        || !name.file_name().is_some_and(|name| name.to_string_lossy().starts_with("partition-"))
 }
 
 #[cfg(test)]

@@ -65,9 +65,9 @@ pub(super) struct Trim {
 }
 
 /// For clap: any offset but `stored`, which only a group has.
-fn place(text: &str) -> Result<OffsetSpec, String> {
+pub(super) fn place(text: &str) -> Result<OffsetSpec, String> {
     match offset::parse(text)? {
-        OffsetSpec::Stored => Err("stored means a group's offset, and there is no group here".to_owned()),
+        OffsetSpec::Stored => Err("stored means where a group is already".to_owned()),
         spec => Ok(spec),
     }
 }
@@ -202,7 +202,7 @@ fn bounds(admin: &mut Admin, outcome: &mut Outcome, places: &[TopicPartition]) -
 
 impl Trim {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        self.confirm.check("trim-topic")?;
+        self.confirm.check("trim-topic destroys data")?;
         let mut admin = connect(online)?;
         let mut outcome = Outcome::new(session.program);
         let places = self.places(&mut admin)?;
@@ -267,16 +267,20 @@ impl Trim {
 
 /// What an [`OffsetSpec`] means in one partition, and the partition's ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Resolved {
-    start: Offset,
-    end: Offset,
+pub(super) struct Resolved {
+    pub(super) start: Offset,
+    pub(super) end: Offset,
     /// None if no record is that late.
-    offset: Option<Offset>,
+    pub(super) offset: Option<Offset>,
     /// Of the record found by its time.
-    timestamp: Option<i64>,
+    pub(super) timestamp: Option<i64>,
 }
 
-fn resolve(admin: &mut Admin, places: &[TopicPartition], spec: OffsetSpec) -> Result<Vec<Answer<Resolved>>, Failure> {
+pub(super) fn resolve(
+    admin: &mut Admin,
+    places: &[TopicPartition],
+    spec: OffsetSpec,
+) -> Result<Vec<Answer<Resolved>>, Failure> {
     let mut ask = |at: i64| admin.list_offsets(&places.iter().map(|p| (p.clone(), at)).collect::<Vec<_>>());
     let starts = ask(AT_START)?;
     let ends = ask(AT_END)?;
@@ -326,7 +330,7 @@ mod tests {
 
     #[test]
     fn stored_needs_a_group() {
-        assert!(place("stored").is_err_and(|why| why.contains("group")));
+        assert!(place("stored").is_err_and(|why| why.contains("a group")));
         assert_eq!(place("-5"), Ok(OffsetSpec::BeforeEnd(5)));
     }
 }

@@ -190,7 +190,7 @@ impl List {
 
 impl Delete {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        self.confirm.check("delete-topic")?;
+        self.confirm.check("delete-topic destroys data")?;
         let mut admin = connect(online)?;
         let names = once(&self.names);
         let what = if names.len() == 1 { "topic" } else { "topics" };
@@ -248,6 +248,6 @@ impl Report for Grown {
 }
 
 /// A heading without rows tells nobody anything; an empty JSON document does.
-fn print_some(format: OutputFormat, report: &impl Report, is_empty: bool) -> Result<(), Failure> {
+pub(super) fn print_some(format: OutputFormat, report: &impl Report, is_empty: bool) -> Result<(), Failure> {
     if is_empty && format == OutputFormat::Table { Ok(()) } else { output::print(format, report) }
 }

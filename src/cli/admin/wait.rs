@@ -94,7 +94,8 @@ fn records(admin: &mut Admin, topic: &TopicName) -> Result<Option<u64>, Failure>
     Ok(Some(starts.iter().zip(&ends).map(|(start, end)| distance(*start, *end)).sum()))
 }
 
-/// None if the group has committed nothing.
+/// None if the group has committed nothing. Partitions that its members read and have committed nothing of count from
+/// their start.
 fn lag(admin: &mut Admin, group: &str) -> Result<Option<u64>, Failure> {
     let committed = match admin.committed(group)? {
         Ok(committed) => committed,
@@ -104,9 +105,15 @@ fn lag(admin: &mut Admin, group: &str) -> Result<Option<u64>, Failure> {
     if committed.is_empty() {
         return Ok(None);
     }
-    let places: Vec<TopicPartition> = committed.iter().map(|(place, _)| place.clone()).collect();
+    let (mut places, mut from): (Vec<TopicPartition>, Vec<i64>) =
+        committed.into_iter().map(|(p, at)| (p, at.0)).unzip();
+    let members = admin.group(group)?.map(|group| group.members).unwrap_or_default();
+    let is_new = |place: &TopicPartition| !places.contains(place);
+    let read: Vec<TopicPartition> = members.into_iter().flat_map(|member| member.assigned).filter(is_new).collect();
+    from.extend(offsets(admin, &read, AT_START)?);
+    places.extend(read);
     let ends = offsets(admin, &places, AT_END)?;
-    Ok(Some(committed.iter().zip(&ends).map(|((_, at), end)| distance(at.0, *end)).sum()))
+    Ok(Some(from.iter().zip(&ends).map(|(from, end)| distance(*from, *end)).sum()))
 }
 
 fn records_in_words(count: u64) -> String {

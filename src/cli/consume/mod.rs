@@ -1,9 +1,13 @@
 //! rafka-consume: prints topics, from a position to their end or on and on.
 //!
-//! [`session`] decides what is read and when it is enough, [`sink`] prints, [`positions`] keeps what a group may commit.
+//! [`session`] prepares a run and [`reading`] is its loop; [`plan`] says where each partition starts and stops, [`share`]
+//! follows a group, [`positions`] keeps what it may be told, [`sink`] prints.
 
+mod plan;
 mod positions;
+mod reading;
 mod session;
+mod share;
 mod sink;
 
 use std::io::{self, IsTerminal};
@@ -23,12 +27,13 @@ use super::run::FirstSignal;
 use super::run::{Program, Session};
 use super::{offset, settings, units};
 use crate::base::{OffsetSpec, TopicName};
-use crate::client::ConsumerConfig;
 use crate::client::consumer::Isolation;
-use crate::config::{ClientSettings, OffsetReset};
+use crate::client::group::MemberConfig;
+use crate::client::{ClientConfig, ConsumerConfig};
+use crate::config::{Assignor, ClientSettings, GroupProtocol, OffsetReset};
 
 pub const PROGRAM: Program =
-    Program { name: "rafka-consume", command, run, first_signal: FirstSignal::Asks, log_style: LogStyle::Sentence };
+    Program { name: "rafka-consume", command, run, first_signal: |_| FirstSignal::Asks, log_style: LogStyle::Sentence };
 
 const EXAMPLES: &[Entry] = &[
     ("rafka-consume Payments", "all of it, then exit"),
@@ -104,9 +109,10 @@ struct RangeArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Group")]
 struct GroupArgs {
-    /// Go on where this group stopped, and keep its place on the broker
+    /// Share the partitions with this group's other members, and keep its place on the broker
     ///
-    /// Reads all partitions, and commits what was written. A group with live members is refused.
+    /// Goes on where the group stopped, and commits what was written. Several programs with the same group share the
+    /// partitions; when one ends, the others take over where it stopped.
     #[arg(short, long, value_name = "GROUP", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     group: Option<String>,
 
@@ -159,14 +165,18 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
     let args = Args::from_arg_matches(matches).map_err(|e| Failure::usage(e.to_string()))?;
     let settings = settings::client(&args.client)?;
     let client = settings::client_config(&settings, &args.client, Some(&session.interrupts));
-    let group = args.group.group.as_deref();
+    let topics = distinct(args.topics);
+    let group = match args.group.group {
+        Some(group) => Some(group_config(group, &topics, args.range.follow, &client, &settings)?),
+        None => None,
+    };
     if group.is_none()
         && (args.range.offset == Some(OffsetSpec::Stored) || args.range.until == Some(OffsetSpec::Stored))
     {
         return Err(Failure::usage("the offset stored is what a group has committed").with_hint("-g GROUP names one"));
     }
     let consume = ConsumeSession {
-        topics: distinct(args.topics),
+        topics,
         partitions: args.range.partitions.as_ref(),
         from: args.range.offset.unwrap_or(default_start(&settings)),
         until: args.range.until,
@@ -176,7 +186,8 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
         skip_damaged: args.range.skip_damaged,
         group,
         reset: args.group.reset,
-        commit_every: (!args.group.no_commit).then(|| args.group.commit_interval.unwrap_or(commit_interval(&settings))),
+        commit_every: (!args.group.no_commit && settings.consumer.auto_commit)
+            .then(|| args.group.commit_interval.unwrap_or(commit_interval(&settings))),
         session,
     };
     let is_terminal = io::stdout().is_terminal();
@@ -201,6 +212,39 @@ fn default_start(settings: &ClientSettings) -> OffsetSpec {
         OffsetReset::Latest => OffsetSpec::Latest,
         OffsetReset::Earliest | OffsetReset::None => OffsetSpec::Earliest,
     }
+}
+
+fn group_config(
+    group: String,
+    topics: &[TopicName],
+    follow: bool,
+    client: &ClientConfig,
+    settings: &ClientSettings,
+) -> Result<MemberConfig, Failure> {
+    let consumer = &settings.consumer;
+    if consumer.group_protocol == GroupProtocol::Consumer {
+        return Err(Failure::usage("group.protocol=consumer is not offered here")
+            .with_hint("leave it out: members of the classic protocol can join any group, newer ones included"));
+    }
+    let known = |assignor: &Assignor| matches!(assignor, Assignor::CooperativeSticky | Assignor::Range);
+    let assignors: Vec<Assignor> = consumer.assignors.iter().copied().filter(known).collect();
+    if assignors.is_empty() {
+        return Err(Failure::usage("partition.assignment.strategy: cooperative-sticky and range are offered here"));
+    }
+    let ms = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    Ok(MemberConfig {
+        group,
+        instance: consumer.group_instance_id.clone(),
+        topics: topics.iter().cloned().collect(),
+        assignors,
+        session_timeout: ms(consumer.session_timeout_ms.into()),
+        heartbeat_interval: ms(consumer.heartbeat_interval_ms.into()),
+        rebalance_timeout: ms(consumer.max_poll_interval_ms.into()),
+        metadata_max_age: ms(settings.metadata_max_age_ms),
+        retry_backoff: client.retry_backoff,
+        rack: Some(settings.client_rack.clone()).filter(|rack| !rack.is_empty()),
+        reconnect_for: if follow { None } else { ConsumerConfig::default().reconnect_for },
+    })
 }
 
 fn commit_interval(settings: &ClientSettings) -> Duration {

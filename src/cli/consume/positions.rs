@@ -1,44 +1,85 @@
 //! How far each partition has been written out, and what of that is still to be committed. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Offset, TopicPartition};
 
 #[derive(Debug, Default)]
 pub(super) struct Positions {
-    written: BTreeMap<TopicPartition, Offset>,
-    committed: BTreeMap<TopicPartition, Offset>,
+    places: BTreeMap<TopicPartition, Position>,
+    /// What was lost to the group, and how far it had been written.
+    lost: BTreeMap<TopicPartition, Position>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Position {
+    written: Offset,
+    committed: Option<Offset>,
 }
 
 impl Positions {
-    /// Reading starts here; `committed` says whether that is what the group has.
+    /// Reading starts here; `committed` is what the group has.
     pub(super) fn start(&mut self, place: TopicPartition, at: Offset, committed: Option<Offset>) {
-        if let Some(committed) = committed {
-            self.committed.insert(place.clone(), committed);
-        }
-        self.written.insert(place, at);
+        self.lost.remove(&place);
+        self.places.insert(place, Position { written: at, committed });
+    }
+
+    /// These are others' to read now.
+    pub(super) fn give_up(&mut self, places: &BTreeSet<TopicPartition>) {
+        self.places.retain(|place, _| !places.contains(place));
+    }
+
+    /// All are others' to read, maybe, and what was not committed stays so.
+    pub(super) fn lose(&mut self) {
+        self.lost.append(&mut self.places);
+    }
+
+    /// Where to go on with what was lost and is back: if the group has committed nothing since, nobody has read on, and
+    /// what was written does not have to come again.
+    pub(super) fn go_on(&self, place: &TopicPartition, stored: Option<Offset>) -> Option<Offset> {
+        self.lost.get(place).filter(|lost| lost.committed == stored).map(|lost| lost.written)
     }
 
     /// Everything before `next` is written; gives how many offsets that is more than before.
     pub(super) fn advance(&mut self, place: &TopicPartition, next: Offset) -> u64 {
-        let Some(written) = self.written.get_mut(place) else { return 0 };
+        let Some(Position { written, .. }) = self.places.get_mut(place) else { return 0 };
         let by = next.since(*written);
         *written = (*written).max(next);
         u64::try_from(by).unwrap_or(0)
     }
 
+    /// What is being read.
+    pub(super) fn places(&self) -> BTreeSet<TopicPartition> {
+        self.places.keys().cloned().collect()
+    }
+
+    /// How far one of them is written.
+    pub(super) fn written(&self, place: &TopicPartition) -> Option<Offset> {
+        self.places.get(place).map(|position| position.written)
+    }
+
     /// What the group does not have yet.
     pub(super) fn uncommitted(&self) -> Vec<(TopicPartition, Offset)> {
-        let is_new = |(place, offset): &(&TopicPartition, &Offset)| self.committed.get(*place) != Some(*offset);
-        self.written.iter().filter(is_new).map(|(place, offset)| (place.clone(), *offset)).collect()
+        let new = self.places.iter().filter(|(_, position)| position.is_uncommitted());
+        new.map(|(place, position)| (place.clone(), position.written)).collect()
     }
 
     pub(super) fn has_uncommitted(&self) -> bool {
-        self.written.iter().any(|(place, offset)| self.committed.get(place) != Some(offset))
+        self.places.values().any(Position::is_uncommitted)
     }
 
     pub(super) fn mark_committed(&mut self, positions: Vec<(TopicPartition, Offset)>) {
-        self.committed.extend(positions);
+        for (place, offset) in positions {
+            if let Some(position) = self.places.get_mut(&place) {
+                position.committed = Some(offset);
+            }
+        }
+    }
+}
+
+impl Position {
+    fn is_uncommitted(&self) -> bool {
+        self.committed != Some(self.written)
     }
 }
 
@@ -65,5 +106,26 @@ mod tests {
         assert!(!positions.has_uncommitted());
         assert_eq!(positions.advance(&place(0), Offset(8)), 0);
         assert!(!positions.has_uncommitted());
+        positions.advance(&place(1), Offset(2));
+        positions.give_up(&BTreeSet::from([place(1)]));
+        assert_eq!(positions.uncommitted(), [], "what is others' is theirs to commit");
+        assert_eq!(positions.advance(&place(1), Offset(9)), 0);
+    }
+
+    #[test]
+    fn what_was_lost_goes_on_if_nobody_has_read_on() {
+        let mut positions = Positions::default();
+        positions.start(place(0), Offset(5), Some(Offset(5)));
+        positions.start(place(1), Offset(0), None);
+        positions.advance(&place(0), Offset(8));
+        positions.advance(&place(1), Offset(3));
+        positions.lose();
+        assert!(positions.places().is_empty());
+        assert_eq!(positions.go_on(&place(0), Some(Offset(5))), Some(Offset(8)));
+        assert_eq!(positions.go_on(&place(0), Some(Offset(7))), None, "somebody has");
+        assert_eq!(positions.go_on(&place(1), None), Some(Offset(3)));
+        positions.start(place(0), Offset(8), Some(Offset(5)));
+        assert_eq!(positions.uncommitted(), [(place(0), Offset(8))]);
+        assert_eq!(positions.go_on(&place(0), Some(Offset(5))), None, "it is not lost any more");
     }
 }

@@ -42,9 +42,9 @@ impl<W: Write> Sink<W> {
         Sink { shape, for_terminal, buffer: Vec::with_capacity(BUFFER_BYTES + 4096), output }
     }
 
-    /// Takes a record in; writes when enough has come together.
+    /// Takes a record in; writes when enough has come together, and says whether it did.
     #[inline]
-    pub(super) fn put(&mut self, record: &Record<'_>) -> io::Result<()> {
+    pub(super) fn put(&mut self, record: &Record<'_>) -> io::Result<bool> {
         match &self.shape {
             Shape::Values if !self.for_terminal => {
                 let value = record.value().unwrap_or_default();
@@ -63,15 +63,18 @@ impl<W: Write> Sink<W> {
             Shape::Format(format) => format.write(&mut self.buffer, record, self.for_terminal),
             Shape::Json => json_record::write(&mut self.buffer, record, self.for_terminal),
         }
-        if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
+        if self.buffer.len() < BUFFER_BYTES {
+            return Ok(false);
+        }
+        self.flush().map(|()| true)
     }
 
     /// A value that fills the buffer alone needs no copy.
     #[cold]
-    fn put_large(&mut self, value: &[u8]) -> io::Result<()> {
+    fn put_large(&mut self, value: &[u8]) -> io::Result<bool> {
         self.flush()?;
         self.output.write_all(value)?;
-        self.output.write_all(b"\n")
+        self.output.write_all(b"\n").map(|()| true)
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
@@ -94,7 +97,7 @@ mod tests {
     fn printed(shape: fn() -> Shape, for_terminal: bool, value: Option<&[u8]>) -> Vec<u8> {
         with_record(Some(b"k"), value, &[], |record| {
             let mut sink = Sink::new(shape(), for_terminal, Vec::new());
-            sink.put(record).and_then(|()| sink.flush()).expect("memory takes all");
+            sink.put(record).and_then(|_| sink.flush()).expect("memory takes all");
             sink.output
         })
     }

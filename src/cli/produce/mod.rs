@@ -31,7 +31,7 @@ use crate::config::{self, ClientSettings};
 use crate::record::Codec;
 
 pub const PROGRAM: Program =
-    Program { name: "rafka-produce", command, run, first_signal: FirstSignal::Asks, log_style: LogStyle::Sentence };
+    Program { name: "rafka-produce", command, run, first_signal: |_| FirstSignal::Asks, log_style: LogStyle::Sentence };
 
 /// What fits into a request of Kafka's `socket.request.max.bytes`.
 const RECORD_BYTES_MAX: usize = 100 * 1024 * 1024 - 64 * 1024;

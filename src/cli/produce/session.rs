@@ -10,9 +10,10 @@ use super::report::Report;
 use super::shape::{Shape, Shaped};
 use super::source::Source;
 use super::splitter::{Splitter, TooLong};
-use crate::base::{Now, PartitionId, TopicName};
+use crate::base::{Now, PartitionId, TopicName, nearest};
 use crate::cli::direct::DirectStdout;
 use crate::cli::failure::{Exit, Failure, reason};
+use crate::cli::json_record::JsonRecord;
 use crate::cli::progress::{Counted, Progress};
 use crate::cli::run::Session;
 use crate::client::producer::{DeliveryFailure, TopicHandle};
@@ -66,12 +67,13 @@ struct Sending<'a> {
     output: Vec<u8>,
     progress: Progress,
     counts_bytes: bool,
+    unknown_told: bool,
 }
 
 impl ProduceSession<'_> {
     pub(super) fn run(&self, client: ClientConfig, config: ProducerConfig) -> Result<(), Failure> {
         let reports = config.reports;
-        self.session.leave_within(LEAVE_WITHIN);
+        self.session.leave_within(LEAVE_WITHIN, || {});
         let mut producer = Producer::new(Cluster::connect(client)?, config)?;
         let topic = producer.open(self.topic, self.may_create).map_err(|e| self.cannot_open(e))?;
         let partitions = producer.partitions(topic);
@@ -92,6 +94,7 @@ impl ProduceSession<'_> {
             output: Vec::new(),
             progress: Progress::start(self.session.verbosity.wants_progress(reports), counted, size),
             counts_bytes: size.is_some(),
+            unknown_told: false,
         };
         let stopped = sending.read_all(&mut source);
         sending.finish(stopped)
@@ -191,8 +194,11 @@ impl Sending<'_> {
     fn send_shaped(&mut self, piece: &[u8], now: i64) -> Result<(), Stopped> {
         let number = self.number;
         let args = self.args;
-        let Shaped { partition, timestamp, key, value, headers } =
+        let Shaped { partition, timestamp, key, value, headers, unknown } =
             args.shape.shape(piece).map_err(|why| Stopped::BadInput { number, why })?;
+        if let Some(field) = unknown.filter(|_| !std::mem::replace(&mut self.unknown_told, true)) {
+            self.tell_unknown(&field);
+        }
         let key = key.as_deref();
         let partition = match partition.map(PartitionId).or(args.partition) {
             Some(partition) => partition,
@@ -210,6 +216,16 @@ impl Sending<'_> {
             ClientError::UnknownPartition { .. } => Stopped::BadInput { number, why: e.to_string() },
             other => other.into(),
         })
+    }
+
+    /// Once is enough: a million lines of the same kind may follow.
+    fn tell_unknown(&self, field: &str) {
+        let hint = match nearest(field, JsonRecord::FIELDS) {
+            Some(near) => format!("; did you mean \"{near}\"?"),
+            None => String::new(),
+        };
+        let (unit, number) = (self.args.unit(), self.number);
+        ::log::warn!("{unit} {number}: the field \"{field}\" is none of a record's, and is left out{hint}");
     }
 
     /// Between two blocks: what has been delivered, and what has not.
@@ -263,7 +279,12 @@ impl Sending<'_> {
                     .with_hint(ended.delivered_so_far(self.number + 1)));
             }
             (Stopped::End, Ok(())) if failures.is_empty() => return written.map_err(|e| Failure::output(&e)),
-            (Stopped::Interrupted, Ok(())) if failures.is_empty() => return Err(Failure::interrupted()),
+            (Stopped::Interrupted, Ok(())) if failures.is_empty() => {
+                if self.number > 0 {
+                    ::log::warn!("interrupted; {}", ended.delivered_so_far(self.number + 1));
+                }
+                return Err(Failure::interrupted());
+            }
             (Stopped::Undelivered(Some(e)), _) | (_, Err(Stopped::Undelivered(Some(e)))) => Some(e),
             (Stopped::Interrupted, _) | (_, Err(Stopped::Interrupted)) if failures.is_empty() => {
                 let exit = ended.undelivered(Some(&ClientError::Interrupted));

@@ -39,6 +39,8 @@ pub(super) struct Shaped<'a> {
     pub(super) key: Option<Cow<'a, [u8]>>,
     pub(super) value: Option<Cow<'a, [u8]>>,
     pub(super) headers: Vec<JsonHeader<'a>>,
+    /// A field of its JSON that means nothing.
+    pub(super) unknown: Option<Cow<'a, str>>,
 }
 
 impl Shape {
@@ -70,8 +72,8 @@ impl Shape {
                 }
             },
             Kind::Json { keep_partition } => {
-                let JsonRecord { partition, timestamp, key, value, headers } = JsonRecord::parse(piece)?;
-                Shaped { partition: partition.filter(|_| *keep_partition), timestamp, key, value, headers }
+                let JsonRecord { partition, timestamp, key, value, headers, unknown } = JsonRecord::parse(piece)?;
+                Shaped { partition: partition.filter(|_| *keep_partition), timestamp, key, value, headers, unknown }
             }
         };
         if self.null_empty {
@@ -86,7 +88,7 @@ impl Shape {
 impl<'a> Shaped<'a> {
     fn new(key: Option<&'a [u8]>, value: &'a [u8]) -> Shaped<'a> {
         let (key, value) = (key.map(Cow::Borrowed), Some(Cow::Borrowed(value)));
-        Shaped { partition: None, timestamp: None, key, value, headers: Vec::new() }
+        Shaped { partition: None, timestamp: None, key, value, headers: Vec::new(), unknown: None }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::config::{BrokerConfig, Origin, Settings};
 use crate::server::Broker;
 
 pub const PROGRAM: Program =
-    Program { name: "rafka-server", command, run, first_signal: FirstSignal::Asks, log_style: LogStyle::Dated };
+    Program { name: "rafka-server", command, run, first_signal: |_| FirstSignal::Asks, log_style: LogStyle::Dated };
 
 const EXIT_CODES: &[Entry] = &[
     ("0", "stopped cleanly by Ctrl-C or SIGTERM, or --check found nothing wrong"),

@@ -1,10 +1,11 @@
-//! Looking after a cluster: topics, offsets, settings, the offsets of groups. One method per question; what a broker
+//! Looking after a cluster: topics, offsets, settings, groups. One method per question; what a broker
 //! refuses for one item of several comes back as that item's [`Refused`], not as the call's error.
 //!
 //! Every request goes to whoever must answer it (the controller, a partition's leader, a group's coordinator), so all
 //! of this works against Apache Kafka as well.
 
 mod cluster;
+mod groups;
 mod offsets;
 mod settings;
 mod topics;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::hash::Hash;
 
 pub use cluster::{BrokerView, ClusterView};
+pub use groups::GroupListing;
 pub use offsets::{AT_END, AT_START, FoundOffset};
 pub use settings::{Change, ConfigEntry, ConfigOwner};
 pub use topics::{CreatedTopic, NewTopic, Partition, Topic};

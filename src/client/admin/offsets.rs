@@ -1,7 +1,7 @@
 //! Offsets: where partitions start, end and have a time; dropping what is before one; what groups have committed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::topics::known_name;
 use super::{Admin, Answer, CHANGE_TIMEOUT_MS, Refused, Topic, in_order};
@@ -19,6 +19,9 @@ pub const AT_START: i64 = -2;
 /// A partition whose leader has just moved, or is not elected yet, is asked again so often, so far apart.
 const ATTEMPTS: usize = 30;
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// A group's coordinator may just be found out about, or have moved.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A record found by its time, or an end of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +102,9 @@ impl Admin {
             topics: None,
             ..OffsetFetchRequest::default()
         };
-        let response = self.cluster.call(Node::GroupCoordinator(group.to_owned()), &request)?;
+        let response = self.cluster.with_retries(Instant::now() + PATIENCE, |cluster| {
+            cluster.call(Node::GroupCoordinator(group.to_owned()), &request)
+        })?;
         let mut found = Vec::new();
         let mut keep = |name: &str, partition: i32, code: i16, offset: i64| -> Answer<()> {
             Refused::check(code, None)?;

@@ -29,6 +29,14 @@ pub(super) struct Link {
     tries: u32,
 }
 
+impl Link {
+    /// The partition at this place of the list is gone, and those behind it have moved up.
+    pub(super) fn forget(&mut self, index: usize) {
+        self.asked.retain(|(asked, _)| *asked != index);
+        self.asked.iter_mut().filter(|(asked, _)| *asked > index).for_each(|(asked, _)| *asked -= 1);
+    }
+}
+
 impl Consumer {
     /// The next stretch of some partition. None when `until` has come, when one of `also` is ready, when there is
     /// nothing more to read ([`is_done`](Self::is_done)), or when an [`outage`](Self::outage) begins. Without `until`,
@@ -57,6 +65,17 @@ impl Consumer {
             self.cluster.patience().wait(&mut watches, also, timers.into_iter().flatten().min());
             if also.iter().any(|watch| watch.ready) && !watches.iter().any(|watch| watch.ready) {
                 return Ok(None);
+            }
+        }
+    }
+
+    /// Lets go of the fetches under way, for partitions that were assigned after they were sent: a broker with nothing to
+    /// give holds them for a while, and whatever comes behind them.
+    pub fn fetch_anew(&mut self) {
+        for link in self.links.values_mut().filter(|link| !link.asked.is_empty()) {
+            link.connection = None;
+            for (index, _) in std::mem::take(&mut link.asked) {
+                self.assigned[index].is_in_flight = false;
             }
         }
     }
@@ -171,7 +190,7 @@ impl Consumer {
         (self.outage, self.outage_seen, self.tries) = (None, false, 0);
         let all = || answer.responses.iter().flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)));
         let brought_bytes = all().any(|(_, partition)| has_bytes(partition));
-        let mut answered: Vec<usize> = Vec::with_capacity(asked.len());
+        let mut answered: Vec<(usize, bool)> = Vec::with_capacity(asked.len());
         for (topic, partition) in all() {
             let is_it = |assigned: &Assigned| {
                 assigned.partition.0 == partition.partition_index && *assigned.topic == *topic.topic
@@ -180,12 +199,12 @@ impl Consumer {
             let next = asked.get(answered.len()).filter(|(index, _)| is_it(&self.assigned[*index]));
             let found = next.or_else(|| asked.iter().find(|(index, _)| is_it(&self.assigned[*index])));
             let Some((index, seeks)) = found else { continue };
-            answered.push(*index);
+            answered.push((*index, has_bytes(partition)));
             if *seeks == self.assigned[*index].seeks {
                 self.take(*index, partition, brought_bytes, now)?;
             }
         }
-        self.rotate(&answered, &answer.responses.iter().flat_map(|t| &t.partitions).map(has_bytes).collect::<Vec<_>>());
+        self.rotate(&answered);
         if let Some(buffer) = done.answer.and_then(|frame| frame.buffer) {
             self.lent.push_back((id, buffer));
         }
@@ -193,14 +212,14 @@ impl Consumer {
     }
 
     /// Partitions share an answer in the order asked (KIP-74): who got something goes to the end.
-    fn rotate(&mut self, answered: &[usize], got: &[bool]) {
-        let served = answered.iter().zip(got).filter(|(_, got)| **got).count();
+    fn rotate(&mut self, answered: &[(usize, bool)]) {
+        let served = answered.iter().filter(|(_, got)| *got).count();
         // While one fetch is under way to each leader, indices in `asked` must stay true.
         if served == 0 || served == answered.len() || self.assigned.iter().any(|assigned| assigned.is_in_flight) {
             return;
         }
         let mut is_served = vec![false; self.assigned.len()];
-        answered.iter().zip(got).for_each(|(index, got)| is_served[*index] = *got);
+        answered.iter().for_each(|(index, got)| is_served[*index] = *got);
         let (last, first): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.assigned).into_iter().zip(is_served).partition(|(_, served)| *served);
         self.assigned = first.into_iter().chain(last).map(|(assigned, _)| assigned).collect();

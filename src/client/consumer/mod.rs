@@ -1,13 +1,12 @@
 //! Reads partitions from positions: fetches ahead, hands out what came, decoded in place.
 //!
 //! One thread. [`Consumer::next`] gives a [`Chunk`] as soon as there is one; the next fetch is under way before it
-//! returns, so that the broker works while the caller does. Where reading starts and what it commits is the caller's
-//! to decide: [`bounds`], [`resolve`] and [`SimpleGroup`] help.
+//! returns, so that the broker works while the caller does. What is read, from where, and what is committed is the
+//! caller's to decide: [`bounds`], [`resolve`] and [`group`](super::group) help.
 
 mod aborted;
 mod chunk;
 mod fetch;
-mod group;
 mod places;
 #[cfg(test)]
 mod tests;
@@ -19,11 +18,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 pub use chunk::{Chunk, Record, TimestampType};
-pub use group::SimpleGroup;
 pub use places::{Bounds, bounds, resolve};
 
 use self::fetch::Link;
-use super::{ClientError, Cluster};
+use super::{ClientError, Cluster, Watch};
 use crate::base::{Offset, PartitionId, TopicName, TopicPartition};
 
 /// Which records of transactions are read.
@@ -164,6 +162,33 @@ impl Consumer {
             assigned.seeks += 1;
         }
         self.ready.retain(|chunk| !chunk.as_ref().is_ok_and(|chunk| is_it(chunk.topic(), chunk.partition())));
+    }
+
+    /// Reads a partition no more. What was fetched of it and not handed out is dropped.
+    pub fn unassign(&mut self, place: &TopicPartition) {
+        let is_it = |assigned: &Assigned| assigned.name == place.topic && assigned.partition == place.partition;
+        while let Some(index) = self.assigned.iter().position(is_it) {
+            self.assigned.remove(index);
+            // What the fetches under way ask for is known by its place here.
+            for link in self.links.values_mut() {
+                link.forget(index);
+            }
+        }
+        let is_of = |chunk: &Chunk| **chunk.topic() == *place.topic.as_str() && chunk.partition() == place.partition;
+        self.ready.retain(|chunk| !chunk.as_ref().is_ok_and(is_of));
+    }
+
+    /// Where the reading of a partition ends, if it does.
+    pub fn stop_of(&self, place: &TopicPartition) -> Option<Offset> {
+        let is_it = |assigned: &&Assigned| assigned.name == place.topic && assigned.partition == place.partition;
+        self.assigned.iter().find(is_it).and_then(|assigned| assigned.until)
+    }
+
+    /// Waits, without reading, until then or until one of `also` is ready.
+    pub fn wait(&self, until: Option<Instant>, also: &mut [Watch<'_>]) -> Result<(), ClientError> {
+        self.cluster.patience().check()?;
+        self.cluster.patience().wait(&mut [], also, until);
+        self.cluster.patience().check()
     }
 
     /// Whether everything has been handed out up to where it was to be read.

@@ -3,19 +3,13 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::{Consumer, ConsumerConfig, SimpleGroup};
+use super::{Consumer, ConsumerConfig};
 use crate::base::{ErrorCode, Offset, PartitionId, TopicName, TopicPartition};
 use crate::client::fake_broker::{Asked, FakeBroker, Reply};
 use crate::client::{ClientConfig, ClientError, Cluster};
-use crate::protocol::kafka::api::describe_groups::{
-    DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
-};
 use crate::protocol::kafka::api::fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
 use crate::protocol::kafka::api::list_offsets::{
     ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
-};
-use crate::protocol::kafka::api::offset_commit::{
-    OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
 use crate::protocol::kafka::{ApiKey, RecordsField};
 use crate::record::{BatchBuilder, Codec, ProducerStamp};
@@ -147,33 +141,48 @@ fn a_wait_ends_in_time() {
     assert!(Instant::now() >= until && !consumer.is_done());
 }
 
-fn group_of(members: usize) -> impl FnMut(&Asked) -> Reply + Send + 'static {
-    move |asked| match asked.key {
-        ApiKey::DescribeGroups => {
-            let members = vec![DescribedGroupMember::default(); members];
-            let groups = vec![DescribedGroup { group_id: "g".to_owned(), members, ..Default::default() }];
-            asked.answer::<DescribeGroupsRequest>(&DescribeGroupsResponse { groups, ..Default::default() })
-        }
-        ApiKey::OffsetCommit => {
-            let error_code = ErrorCode::UnknownMemberId.code();
-            let partitions = vec![OffsetCommitResponsePartition { partition_index: 0, error_code }];
-            let topic = OffsetCommitResponseTopic { name: "T".to_owned(), partitions, ..Default::default() };
-            asked.answer::<OffsetCommitRequest>(&OffsetCommitResponse { topics: vec![topic], ..Default::default() })
+#[test]
+fn a_partition_that_is_given_up_brings_nothing_more() {
+    // Both partitions have 0 to 5; that of 1 is given up while its fetch is under way, and taken up again further on.
+    let broker = FakeBroker::start(|asked| match asked.key {
+        ApiKey::Fetch => {
+            let request = asked.read::<FetchRequest>();
+            let partitions = request.topics[0].partitions.iter().map(|asked| {
+                let at = asked.fetch_offset;
+                PartitionData {
+                    partition_index: asked.partition,
+                    high_watermark: 6,
+                    last_stable_offset: 6,
+                    records: RecordsField::Bytes(if at < 6 { three(at / 3 * 3) } else { Vec::new() }.into()),
+                    ..Default::default()
+                }
+            });
+            let topic = FetchableTopicResponse {
+                topic: "T".to_owned(),
+                partitions: partitions.collect(),
+                ..Default::default()
+            };
+            asked.answer::<FetchRequest>(&FetchResponse { responses: vec![topic], ..Default::default() })
         }
         _ => Reply::Usual,
+    });
+    let other = TopicPartition { partition: PartitionId(1), ..place() };
+    let mut consumer = consumer(&broker, 0, 6);
+    consumer.assign(&other, Offset(0), Some(Offset(6)));
+    let first = consumer.next(None, &mut []).expect("fetched").expect("a chunk");
+    assert_eq!((first.partition(), first.next_offset()), (PartitionId(0), Offset(3)));
+    assert_eq!(consumer.stop_of(&other), Some(Offset(6)));
+    consumer.unassign(&other);
+    assert_eq!(consumer.stop_of(&other), None);
+    let mut rest = Vec::new();
+    while !consumer.is_done() {
+        rest.extend(
+            consumer.next(None, &mut []).expect("fetched").map(|chunk| (chunk.partition().0, chunk.next_offset().0)),
+        );
     }
-}
-
-#[test]
-fn a_group_with_live_members_is_refused() {
-    let in_use = ClientError::GroupInUse { group: "g".to_owned() };
-    let group = SimpleGroup::new("g");
-    let broker = FakeBroker::start(group_of(1));
-    let mut cluster = Cluster::connect(broker.config()).expect("connects");
-    assert_eq!(group.check_unused(&mut cluster), Err(in_use.clone()));
-    // Somebody joined after the check: the broker refuses the commit.
-    let broker = FakeBroker::start(group_of(0));
-    let mut cluster = Cluster::connect(broker.config()).expect("connects");
-    assert_eq!(group.check_unused(&mut cluster), Ok(()));
-    assert_eq!(group.commit(&mut cluster, &[(place(), Offset(1))]), Err(in_use));
+    assert_eq!(rest, [(0, 6)]);
+    consumer.assign(&other, Offset(3), Some(Offset(6)));
+    consumer.fetch_anew();
+    let again = consumer.next(None, &mut []).expect("fetched").expect("a chunk");
+    assert_eq!((again.partition(), again.next_offset()), (PartitionId(1), Offset(6)));
 }

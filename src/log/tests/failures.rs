@@ -402,3 +402,60 @@ fn a_state_never_speaks_of_what_was_appended_while_its_checkpoint_began() {
     });
     assert_eq!(beyond, None, "a state at this offset, and less was synced");
 }
+
+/// What a crash left ended with a segment, and the first flush after the start failed: the log was cut to a mark that
+/// named no segment, and every segment was removed.
+#[test]
+fn a_failed_flush_after_a_start_takes_nothing_that_was_there() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    for n in 0..20 {
+        append(&log, &by_producer(7, n, 1), 0).expect("appended");
+    }
+    log.checkpoint().expect("written");
+    let end = log.log_end();
+    // A new segment that holds nothing whole.
+    let torn = place.file(&crate::log::names::file(end, crate::log::names::Kind::Log));
+    drop(log);
+    crate::log::testing::overwrite(&disk, &torn, &batch(1, 100, 0)[..40]);
+    disk.sync_fs(&place.dir).expect("synced");
+    let (log, _) = place.open(&small(), OpenAs { recovery_point: end, ..OpenAs::unclean() });
+    let before = all(&log);
+    assert_eq!(before.len(), 20);
+    disk.watch(|operation, _| (operation == Operation::SyncDir).then(|| io::ErrorKind::Other.into()));
+    assert!(log.flush().is_err());
+    disk.unwatch();
+    assert_eq!(all(&log), before);
+    append(&log, &by_producer(7, 20, 1), PROBE_INTERVAL_MS).expect("healed");
+    drop(log);
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    assert_eq!(all(&log).len(), 21);
+}
+
+/// A flush failed, and the disk refused to be read, too: the log forgot its producers, and took what they sent again for
+/// something new.
+#[test]
+fn producers_that_can_not_be_read_back_are_not_forgotten() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    for n in 0..5 {
+        append(&log, &by_producer(7, n, 1), 0).expect("appended");
+    }
+    log.flush().expect("flushed");
+    append(&log, &by_producer(7, 5, 1), 0).expect("appended");
+    disk.watch(|operation, path| {
+        let read = matches!(operation, Operation::Read | Operation::Open) && is_log(path);
+        (operation == Operation::SyncData || read).then(|| io::ErrorKind::Other.into())
+    });
+    assert!(log.flush().is_err());
+    disk.unwatch();
+    disk.watch(|operation, path| (operation == Operation::Read && is_log(path)).then(|| io::ErrorKind::Other.into()));
+    let refused = append(&log, &by_producer(7, 4, 1), 0).expect_err("nobody knows what it sent");
+    assert_eq!(refused.error_code(), ErrorCode::KafkaStorageError);
+    assert!(log.checkpoint().is_ok() && log.recovery_point() < log.log_end(), "no state says what is not known");
+    disk.unwatch();
+    let again = append(&log, &by_producer(7, 4, 1), PROBE_INTERVAL_MS).expect("known again");
+    assert_eq!((again.duplicate, again.base_offset), (true, Offset(4)));
+    let next = append(&log, &by_producer(7, 5, 1), PROBE_INTERVAL_MS).expect("what was cut comes again");
+    assert_eq!((next.duplicate, next.base_offset), (false, Offset(5)));
+}

@@ -1,6 +1,8 @@
 //! The partition log's stories, one file each.
 
 mod basics;
+mod compaction;
+mod compaction_model;
 mod damage;
 mod failures;
 mod inspect;

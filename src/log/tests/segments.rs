@@ -53,6 +53,25 @@ fn a_segment_is_too_old_by_the_time_of_its_batches() {
 }
 
 #[test]
+fn jitter_makes_partitions_roll_at_different_ages() {
+    // It was worked out from the segment's offset alone: every partition's first segment rolled at the same age.
+    let settings = LogSettings { segment_ms: 1_000_000, segment_jitter_ms: 1_000_000, ..LogSettings::default() };
+    let roll_age = |settings: &LogSettings| {
+        let place = Place::real();
+        let (log, _) = place.open(settings, OpenAs::unclean());
+        append(&log, &batch(1, 1, 0), 0).expect("appended");
+        let rolled = |ms: &i64| {
+            append(&log, &batch(1, 1, *ms), 0).expect("appended");
+            log.segment_count() > 1
+        };
+        (0..=1_001_000).step_by(1000).find(rolled).expect("never later than segment.ms")
+    };
+    let ages: std::collections::BTreeSet<i64> = (0..5).map(|_| roll_age(&settings)).collect();
+    assert!(ages.len() > 1, "{ages:?}");
+    assert_eq!(roll_age(&LogSettings { segment_jitter_ms: 0, ..settings }), 1_001_000, "without it, all alike");
+}
+
+#[test]
 fn a_segment_is_full_when_its_indexes_are() {
     let place = Place::real();
     let settings = LogSettings { index_interval_bytes: 1, segment_index_bytes: 10 * 12, ..LogSettings::default() };

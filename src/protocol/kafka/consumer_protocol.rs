@@ -59,6 +59,16 @@ versioned! {
     ConsumerProtocolAssignment
 }
 
+/// The topics of a subscription, and nothing behind them: that part is the same in every version, and all that a
+/// coordinator needs to know.
+pub fn subscribed_topics(subscription: Bytes) -> Result<Vec<String>, DecodeError> {
+    let mut input = Decoder::new(subscription);
+    input.reading("ConsumerProtocolSubscription's version");
+    input.version()?;
+    input.reading("ConsumerProtocolSubscription's topics");
+    Vec::read(&mut input, Form { version: 0, flexible: false })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +93,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(ConsumerProtocolSubscription::from_bytes(full.to_bytes(3)), Ok(full.clone()));
+        assert_eq!(subscribed_topics(full.to_bytes(3)), Ok(vec!["t".to_owned()]));
         let rackless = ConsumerProtocolSubscription { rack_id: None, ..full.clone() };
         assert_eq!(ConsumerProtocolSubscription::from_bytes(full.to_bytes(2)), Ok(rackless));
     }

@@ -15,9 +15,11 @@ mod message;
 mod wire;
 
 pub mod api;
+pub mod consumer_group_records;
 pub mod consumer_protocol;
+pub mod group_records;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use api_key::ApiKey;
 pub use decoder::{DecodeError, Decoder};

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -24,28 +25,46 @@ class RafkaServer:
     is_rafka = True
     START_TIMEOUT = 20
 
-    def __init__(self, *flags, home=None):
+    def __init__(self, *flags, home=None, address=None):
         self.flags = list(flags)
         self.owns_home = home is None
         self.home = pathlib.Path(home or tempfile.mkdtemp(prefix="rafka-server-"))
         self.data = self.home / "data"
         self.process = None
-        self.address = None
+        self.address = address
 
     def start(self):
         """Starts it, on the port that it had where this is a second start."""
         self.lines = []
         self.up = threading.Event()
-        self.log = open(self.home / "stderr.log", "ab")
-        command = [str(programs() / "rafka-server"), "--data-dir", str(self.data), "--listen", self.address or "127.0.0.1:0", *self.flags]
         began = time.monotonic()
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=environment())
+        self._spawn()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         if not self.up.wait(self.START_TIMEOUT) or self.address is None:
             raise Failure(f"rafka-server did not say that it listens (exit {self.process.poll()}); it printed {self.lines} and\n{self.stderr()}")
         self.start_seconds = time.monotonic() - began
         return self
+
+    def _spawn(self):
+        if getattr(self, "log", None):
+            self.log.close()
+        self.log = open(self.home / "stderr.log", "ab")
+        command = [str(programs() / "rafka-server"), "--data-dir", str(self.data), "--listen", self.address or "127.0.0.1:0", *self.flags]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=environment())
+
+    def start_and_kill(self, after):
+        """A start that does not get far."""
+        self._spawn()
+        time.sleep(after)
+        self.kill()
+        self.process.stdout.close()
+
+    def freeze(self, seconds):
+        """Its time stands still for so long."""
+        self.process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.process.send_signal(signal.SIGCONT)
 
     def _read(self):
         for line in self.process.stdout:
@@ -104,6 +123,15 @@ class RafkaServer:
                 print(f"kept: {self.home}")
             else:
                 shutil.rmtree(self.home, ignore_errors=True)
+
+
+def port_below_ephemeral(chance):
+    """A free port that the system gives to nobody while the broker that had it is down."""
+    while True:
+        port = chance.randrange(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class RunningElsewhere:

@@ -4,12 +4,14 @@ mod hostile;
 mod judge;
 mod round_trip;
 mod samples;
+mod whole;
 
 use std::cell::Cell;
 
 use bytes::Bytes;
 
 pub use samples::Samples;
+pub(crate) use whole::{check_response, sample_request};
 
 use super::{Encoder, Message};
 

@@ -1,0 +1,150 @@
+//! Reads groups and commits back from `__consumer_offsets`, at the start.
+//!
+//! The newest record of a key counts; superseded ones may be gone (compaction), and offsets may be missing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::classic::{ClassicGroup, Rules};
+use super::consumer::ConsumerGroup;
+use super::group::Group;
+use super::kind::GroupKind;
+use super::offsets::GroupOffsets;
+use super::records::consumer::{Change, ConsumerRecord};
+use super::records::{GroupMetadata, GroupRecord};
+use super::writes::OFFSETS_TOPIC;
+use crate::base::Now;
+use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+use crate::broker::core::Core;
+use crate::broker::partition::Partition;
+use crate::log::ReadError;
+use crate::record::BatchView;
+
+/// What the records read so far say of one group. It speaks one protocol: that of the newest record of the group itself.
+#[derive(Default)]
+struct Found {
+    classic: Option<GroupMetadata>,
+    consumer: Option<ConsumerGroup>,
+    offsets: GroupOffsets,
+}
+
+type Groups = BTreeMap<String, Found>;
+
+impl Core {
+    /// Fills the table of groups; members get a new session from now on.
+    pub(in crate::broker) fn load_groups(&self) {
+        let Some(topic) = self.topic(OFFSETS_TOPIC) else { return };
+        let now = self.now();
+        for partition in &topic.partitions {
+            let mut groups = Groups::new();
+            if let Err(error) = read(partition, &mut groups) {
+                ::log::error!("{}: groups and commits behind this point are not known: {error}", partition.name());
+            }
+            for (name, found) in groups {
+                self.load_group(name.into(), found, now);
+            }
+        }
+    }
+
+    fn load_group(&self, name: Arc<str>, found: Found, now: Now) {
+        let kind = match (found.consumer, found.classic) {
+            (Some(mut group), _) => {
+                group.recovered(&self.consumer_group_config(&name), now);
+                GroupKind::Consumer(Box::new(group))
+            }
+            (None, Some(record)) => GroupKind::Classic(Box::new(ClassicGroup::restore(Arc::clone(&name), record))),
+            (None, None) if found.offsets.is_empty() => return,
+            (None, None) => GroupKind::Classic(Box::new(ClassicGroup::new(Arc::clone(&name), now))),
+        };
+        let group = Group::with(name, kind, found.offsets, true);
+        self.groups().insert(Arc::clone(&group));
+        let rules = Rules {
+            initial_delay_ms: self.config().groups.initial_rebalance_delay_ms,
+            members_max: self.config().groups.members_max,
+        };
+        let Some(mut locked) = group.lock(self, now) else { return };
+        let effects = locked.classic().map(|classic| classic.loaded(&rules, now)).unwrap_or_default();
+        if let Some(pledge) = locked.carry_out(effects) {
+            pledge.abandon(self);
+        }
+    }
+}
+
+fn read(partition: &Partition, groups: &mut Groups) -> Result<(), String> {
+    const PIECE_BYTES: usize = 1 << 20;
+    let log = partition.log();
+    let mut next = log.log_start();
+    let end = log.log_end();
+    while next < end {
+        let slice = match log.read(next, PIECE_BYTES, end, true) {
+            Ok(Some(slice)) => slice,
+            Ok(None) => break,
+            Err(error @ ReadError::Corrupt { next: resume, .. }) => {
+                ::log::error!("{}: {error}", partition.name());
+                next = resume;
+                continue;
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        let bytes = slice.bytes().map_err(|error| error.to_string())?;
+        for batch in crate::record::batches(&bytes) {
+            let batch = batch.map_err(|error| error.to_string())?;
+            if let Err(error) = take_in(groups, &batch) {
+                ::log::error!("{} at offset {}: {error}", partition.name(), batch.header.base_offset);
+            }
+            next = batch.header.next_offset();
+        }
+    }
+    Ok(())
+}
+
+fn take_in(groups: &mut Groups, batch: &BatchView<'_>) -> Result<(), Box<dyn std::error::Error>> {
+    if batch.header.is_control() {
+        return Ok(());
+    }
+    for record in batch.records(DECOMPRESSED_BATCH_BYTES_MAX)?.iter() {
+        let record = record?;
+        let offset = batch.header.base_offset.plus(i64::from(record.offset_delta));
+        let key = record.key.ok_or("a record has no key")?;
+        match GroupRecord::decode(key, record.value) {
+            Ok(record) => apply(groups, record),
+            // The others in the batch may be good.
+            Err(error) => ::log::error!("a group's record at offset {offset} can't be read: {error}"),
+        }
+    }
+    Ok(())
+}
+
+fn apply(groups: &mut Groups, record: GroupRecord) {
+    match record {
+        GroupRecord::Offset(key, Some(value)) => {
+            let offsets = &mut groups.entry(key.group).or_default().offsets;
+            offsets.insert(key.partition, value);
+        }
+        GroupRecord::Offset(key, None) => {
+            if let Some(found) = groups.get_mut(&key.group) {
+                found.offsets.remove(&key.partition);
+            }
+        }
+        GroupRecord::Classic(group, metadata) => {
+            let found = groups.entry(group).or_default();
+            if metadata.is_some() {
+                found.consumer = None;
+            }
+            found.classic = metadata;
+        }
+        GroupRecord::Consumer(ConsumerRecord { group, change }) => {
+            let found = groups.entry(group.clone()).or_default();
+            match change {
+                Change::Group(None) => found.consumer = None,
+                // What is left of a group that went, or became a classic one.
+                change if change.is_tombstone() && found.consumer.is_none() => {}
+                change => {
+                    found.classic = None;
+                    found.consumer.get_or_insert_with(|| ConsumerGroup::new(&group)).apply(&change);
+                }
+            }
+        }
+        GroupRecord::Other(version) => ::log::debug!("records with key version {version} are passed over"),
+    }
+}

@@ -1,0 +1,225 @@
+//! A broker that ends in the middle of making or deleting a topic, at every step of it, by a kill or a power cut: the next
+//! start knows the topic whole or not at all, and its name is free or taken, never blocked.
+
+use std::io::IoSlice;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::base::ManualClock;
+use crate::config::BrokerConfig;
+use crate::log::memory_disk::{Fault, MemoryDisk, Operation};
+use crate::log::{Disk, OpenMode};
+use crate::record::{BatchBuilder, Codec, ProducerStamp, ValidBatch};
+
+/// A directory whose content is in memory. (The lock is the machine's, and needs a real one.)
+struct Place {
+    dir: tempfile::TempDir,
+    disk: MemoryDisk,
+}
+
+/// How the broker ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    Kill,
+    PowerCut,
+}
+
+const ENDS: [End; 2] = [End::Kill, End::PowerCut];
+
+impl Place {
+    fn new() -> Place {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir_all(dir.path().join("+rafka")).expect("made");
+        let disk = MemoryDisk::new();
+        disk.create_dir(dir.path()).expect("made");
+        disk.sync_fs(dir.path()).expect("synced");
+        Place { dir, disk }
+    }
+
+    fn start(&self) -> Arc<Core> {
+        let path = self.dir.path().display().to_string();
+        let config = BrokerConfig::from_pairs([("log.dirs", path.as_str())]).expect("valid");
+        let clock = Arc::new(ManualClock::at(1_700_000_000_000));
+        let (core, _work) =
+            Core::open(config, Arc::new(self.disk.clone()), clock, Box::new(|_| {})).expect("it always starts");
+        core
+    }
+
+    /// From the `nth` operation on that changes the disk, nothing reaches it any more. Gives their number so far.
+    fn end_at(&self, nth: usize) -> Arc<AtomicUsize> {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        self.disk.watch(move |operation, _| {
+            let changes = !matches!(operation, Operation::Facts | Operation::List | Operation::Read);
+            let n = if changes { counted.fetch_add(1, Ordering::Relaxed) } else { counted.load(Ordering::Relaxed) };
+            (n >= nth).then(|| Fault { error: std::io::Error::other("the broker is gone"), written: 0 })
+        });
+        count
+    }
+
+    fn end(&self, core: Arc<Core>, how: End) {
+        drop(core);
+        self.disk.unwatch();
+        if how == End::PowerCut {
+            self.disk.crash();
+        }
+    }
+}
+
+fn name(text: &str) -> TopicName {
+    TopicName::new(text).expect("valid")
+}
+
+fn of(partitions: i32) -> NewTopic {
+    NewTopic { partitions: Some(partitions), ..NewTopic::default() }
+}
+
+/// One record in partition 0, flushed.
+fn put_record(core: &Core, topic: &str) {
+    let topic = core.topic(topic).expect("there");
+    let mut builder = BatchBuilder::new(Codec::None);
+    builder.append(1_700_000_000_000, None, Some(b"kept"), &[]);
+    let batch = builder.finish(ProducerStamp::NONE).expect("no codec");
+    let partition = topic.partition(0).expect("there");
+    partition.append(&ValidBatch::built_here(&batch).expect("built here"), core.now()).expect("appended");
+    partition.log().flush().expect("flushed");
+}
+
+fn records(core: &Core, topic: &str) -> Option<i64> {
+    Some(core.topic(topic)?.partition(0).expect("a partition").log().log_end().0)
+}
+
+/// Whatever happened before, the name can be used: it is taken by a whole topic, or free.
+fn check_usable(core: &Arc<Core>, topic: &str, partitions: usize, when: &str) {
+    match core.topic(topic) {
+        Some(found) => assert_eq!(found.partitions.len(), partitions, "{when}"),
+        None => {
+            core.create_topic(&name(topic), &of(1)).unwrap_or_else(|error| panic!("{when}: {error}"));
+        }
+    }
+    put_record(core, topic);
+}
+
+#[test]
+fn a_broker_that_ends_while_it_makes_a_topic_leaves_it_whole_or_its_name_free() {
+    for how in ENDS {
+        for nth in 0.. {
+            let place = Place::new();
+            let core = place.start();
+            core.create_topic(&name("other"), &of(1)).expect("a first decision");
+            let steps = place.end_at(nth);
+            let made = core.create_topic(&name("t"), &of(3)).is_ok();
+            let done = made && steps.load(Ordering::Relaxed) <= nth;
+            place.end(core, how);
+            let core = place.start();
+            let when = format!("{how:?} at step {nth}");
+            assert!(core.topic("t").is_some() || !made, "{when}: it was answered for");
+            check_usable(&core, "t", 3, &when);
+            if done {
+                assert!(nth > 5, "there were steps to end at");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_broker_that_ends_while_it_deletes_a_topic_has_it_whole_or_not_at_all() {
+    for how in ENDS {
+        for nth in 0.. {
+            let place = Place::new();
+            let core = place.start();
+            let id = core.create_topic(&name("t"), &of(2)).expect("new").id;
+            put_record(&core, "t");
+            let steps = place.end_at(nth);
+            let deleted = core.delete_topic(&name("t"), id).is_ok();
+            let done = deleted && steps.load(Ordering::Relaxed) <= nth;
+            place.end(core, how);
+            let core = place.start();
+            let when = format!("{how:?} at step {nth}");
+            match records(&core, "t") {
+                Some(records) => assert!(!deleted && records == 1, "{when}: {records} records"),
+                None => core.empty_deleted().expect("emptied"),
+            }
+            check_usable(&core, "t", 2, &when);
+            if done {
+                assert!(nth > 2, "there were steps to end at");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_broker_that_ends_while_it_adds_partitions_has_all_or_none_of_them() {
+    for how in ENDS {
+        for nth in 0.. {
+            let place = Place::new();
+            let core = place.start();
+            core.create_topic(&name("t"), &of(1)).expect("new");
+            let steps = place.end_at(nth);
+            let added = core.add_partitions(&name("t"), 3).is_ok();
+            let done = added && steps.load(Ordering::Relaxed) <= nth;
+            place.end(core, how);
+            let core = place.start();
+            let when = format!("{how:?} at step {nth}");
+            let has = core.topic("t").expect("there").partitions.len();
+            assert!(has == 3 || (has == 1 && !added), "{when}: {has} partitions");
+            if has == 1 {
+                core.add_partitions(&name("t"), 3).unwrap_or_else(|error| panic!("{when}: {error}"));
+            }
+            put_record(&core, "t");
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_deletion_that_can_not_be_decided_leaves_the_topic_as_it_was() {
+    let place = Place::new();
+    let core = place.start();
+    let id = core.create_topic(&name("t"), &of(1)).expect("new").id;
+    put_record(&core, "t");
+    place.disk.watch(|operation, path| {
+        let decides = matches!(operation, Operation::Write | Operation::Open) && path.ends_with("+rafka/commands");
+        let replaces = operation == Operation::Rename && path.starts_with("+rafka");
+        (decides || replaces).then(|| Fault::from(std::io::ErrorKind::StorageFull))
+    });
+    let error = core.delete_topic(&name("t"), id).expect_err("it can't be written");
+    assert!(matches!(error, TopicError::Decision(CommandLogError::Storage { .. })), "{error}");
+    assert_eq!(records(&core, "t"), Some(1), "it is there at once");
+    place.disk.unwatch();
+    put_record(&core, "t");
+    core.empty_deleted().expect("nothing to empty");
+    place.end(core, End::PowerCut);
+    let core = place.start();
+    assert_eq!(records(&core, "t"), Some(2));
+    let topic = core.topic("t").expect("there");
+    core.delete_topic(&topic.name, topic.id).expect("the disk has room again");
+    assert!(core.topic("t").is_none());
+}
+
+#[test]
+fn a_directory_with_something_in_it_is_never_taken() {
+    let place = Place::new();
+    let dir = place.dir.path();
+    let put = |path: &Path, bytes: &[u8]| {
+        place.disk.create_dir(path.parent().expect("a directory")).expect("made");
+        let file = place.disk.open(path, OpenMode::Create).expect("made");
+        file.write_all_at(0, &[IoSlice::new(bytes)]).expect("written");
+    };
+    put(&dir.join("full/partition-0/00000000000000000000.log"), b"somebody's");
+    put(&dir.join("deep/a/b/c"), b"");
+    put(&dir.join("bare/partition-0/00000000000000000000.log"), b"");
+    let core = place.start();
+    for taken in ["full", "deep"] {
+        let error = core.create_topic(&name(taken), &of(1)).err().expect("refused");
+        assert_eq!(error.error_code(), ErrorCode::KafkaStorageError);
+        assert!(error.to_string().contains("move it away first"), "{error}");
+    }
+    core.create_topic(&name("bare"), &of(1)).expect("there was nothing in it");
+}
