@@ -77,7 +77,8 @@ pub fn record_count(batch: &[u8]) -> u64 {
 }
 
 pub fn is_intact(batch: &[u8]) -> bool {
-    batch.len() > HEADER_BYTES && crc32c::crc32c(&batch[CRC_COVERS_FROM..]).to_be_bytes() == batch[CRC_AT..CRC_COVERS_FROM]
+    batch.len() > HEADER_BYTES
+        && crc32c::crc32c(&batch[CRC_COVERS_FROM..]).to_be_bytes() == batch[CRC_AT..CRC_COVERS_FROM]
 }
 
 /// Hands out the values of a batch whose CRC is right. It trusts the records, which this program wrote.

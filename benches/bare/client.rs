@@ -80,7 +80,8 @@ pub fn consume(address: &str, follow: bool) -> io::Result<()> {
     }
 }
 
-/// Sends one record of 100 bytes each `1 / rate` seconds and prints how long each ack took, in microseconds.
+/// Sends one record of 100 bytes each `1 / rate` seconds and prints how long each ack took, in microseconds. A record
+/// begins with the time, for who reads it at the other end.
 pub fn paced(address: &str, rate: f64, count: u32) -> io::Result<()> {
     let mut link = Link::open(address)?;
     let mut builder = Builder::new(1024);
@@ -90,7 +91,8 @@ pub fn paced(address: &str, rate: f64, count: u32) -> io::Result<()> {
         let due = began + Duration::from_secs_f64(f64::from(n) / rate);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let sent = Instant::now();
-        builder.push(&[b'x'; 100]);
+        let value = format!("{:020}{:x<80}", since_1970().as_nanos(), "");
+        builder.push(value.as_bytes());
         link.send(&mut builder)?;
         link.acknowledged()?;
         took.push(sent.elapsed().as_micros());
@@ -100,6 +102,10 @@ pub fn paced(address: &str, rate: f64, count: u32) -> io::Result<()> {
         writeln!(out, "{micros}")?;
     }
     Ok(())
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 struct Link {
@@ -130,8 +136,7 @@ impl Link {
         while self.in_flight >= IN_FLIGHT_MAX {
             self.acknowledged()?;
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-        builder.seal(now);
+        builder.seal(since_1970().as_millis() as i64);
         self.socket.write_all(&builder.bytes)?;
         self.in_flight += 1;
         builder.clear();
@@ -144,4 +149,54 @@ impl Link {
         self.in_flight -= 1;
         Ok(())
     }
+}
+
+/// Prints for each of `count` lines on stdin, which begin with the time they were sent, how old it is in microseconds.
+pub fn arrivals(count: usize) -> io::Result<()> {
+    let mut stdin = io::stdin().lock();
+    let mut line = String::new();
+    let mut took = Vec::with_capacity(count);
+    while took.len() < count {
+        line.clear();
+        if io::BufRead::read_line(&mut stdin, &mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let sent = line.get(..20).and_then(|time| time.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+        took.push(since_1970().as_nanos().saturating_sub(sent) / 1000);
+    }
+    let mut out = io::stdout().lock();
+    for micros in took {
+        writeln!(out, "{micros}")?;
+    }
+    Ok(())
+}
+
+/// Lines as `arrivals` reads them, one each `1 / rate` seconds.
+pub fn lines(rate: f64, count: u32) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let began = Instant::now();
+    for n in 0..count {
+        let due = began + Duration::from_secs_f64(f64::from(n) / rate);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        writeln!(out, "{:020}{:x<80}", since_1970().as_nanos(), "")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// Appends 4 KiB and has them made durable, `count` times, and prints how long each took in microseconds.
+pub fn syncs(path: &str, count: usize) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+    let mut took = Vec::with_capacity(count);
+    for _ in 0..count {
+        let began = Instant::now();
+        file.write_all(&[b'x'; 4096])?;
+        file.sync_data()?;
+        took.push(began.elapsed().as_micros());
+    }
+    let mut out = io::stdout().lock();
+    for micros in took {
+        writeln!(out, "{micros}")?;
+    }
+    Ok(())
 }

@@ -5,7 +5,10 @@
 //! bare serve FILE [--fdatasync]         prints its address; one file, any number of connections
 //! bare produce ADDRESS                  lines of stdin become record batches of at most 1 MB, up to five on their way
 //! bare consume ADDRESS [--follow]       the file comes by sendfile; values and newlines go to stdout
-//! bare paced ADDRESS RATE COUNT         one record at a time at a steady rate; prints the time to each ack
+//! bare paced ADDRESS RATE COUNT         one record at a time at a steady rate; prints the microseconds to each ack
+//! bare lines RATE COUNT                 lines that begin with the time, at a steady rate
+//! bare arrivals COUNT                   reads such lines; prints how many microseconds old each was
+//! bare syncs FILE COUNT                 appends 4 KiB and calls fdatasync; prints the microseconds of each
 //! ```
 //!
 //! What it does do: split lines, build record batches v2 in Kafka's bytes, CRC-32C on both sides, assign offsets, `write`
@@ -25,7 +28,9 @@ fn main() -> ExitCode {
     match run(&words) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            eprintln!("usage: bare serve FILE [--fdatasync] | produce ADDRESS | consume ADDRESS [--follow] | paced ADDRESS RATE COUNT");
+            eprintln!(
+                "usage: bare serve | produce | consume | paced | lines | arrivals | syncs, each with its arguments"
+            );
             ExitCode::from(2)
         }
         Err(error) => {
@@ -46,6 +51,18 @@ fn run(words: &[&str]) -> io::Result<bool> {
         ["paced", address, rate, count] => match (rate.parse(), count.parse()) {
             (Ok(rate), Ok(count)) if rate > 0.0 => client::paced(address, rate, count)?,
             _ => return Ok(false),
+        },
+        ["lines", rate, count] => match (rate.parse(), count.parse()) {
+            (Ok(rate), Ok(count)) if rate > 0.0 => client::lines(rate, count)?,
+            _ => return Ok(false),
+        },
+        ["arrivals", count] => match count.parse() {
+            Ok(count) => client::arrivals(count)?,
+            Err(_) => return Ok(false),
+        },
+        ["syncs", file, count] => match count.parse() {
+            Ok(count) => client::syncs(file, count)?,
+            Err(_) => return Ok(false),
         },
         _ => return Ok(false),
     }

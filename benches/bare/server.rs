@@ -88,7 +88,8 @@ fn give(socket: &TcpStream, log: &Log, follow: bool) -> io::Result<()> {
             return Ok(());
         }
         while sent < end {
-            rustix::fs::sendfile(socket, &log.file, Some(&mut sent), (end - sent) as usize)?;
+            let left = (end - sent) as usize;
+            rustix::fs::sendfile(socket, &log.file, Some(&mut sent), left)?;
         }
     }
 }
