@@ -17,13 +17,19 @@ pub fn read_i64(bytes: &[u8]) -> Option<(i64, usize)> {
 
 #[inline]
 fn read_unsigned(bytes: &[u8], bytes_max: usize) -> Option<(u64, usize)> {
-    // Most numbers inside records are below 64: one byte.
-    let first = *bytes.first()?;
-    if first < 0x80 {
-        return Some((u64::from(first), 1));
+    // Lengths and offsets inside batches take one to three bytes: those are read without a loop.
+    match *bytes {
+        [a, ..] if a < 0x80 => Some((u64::from(a), 1)),
+        [a, b, ..] if b < 0x80 => Some((u64::from(a & 0x7f) | u64::from(b) << 7, 2)),
+        [a, b, c, ..] if c < 0x80 => Some((u64::from(a & 0x7f) | u64::from(b & 0x7f) << 7 | u64::from(c) << 14, 3)),
+        _ => read_long(bytes, bytes_max),
     }
-    let mut value = u64::from(first & 0x7f);
-    for (i, byte) in bytes.iter().enumerate().take(bytes_max).skip(1) {
+}
+
+#[cold]
+fn read_long(bytes: &[u8], bytes_max: usize) -> Option<(u64, usize)> {
+    let mut value = 0;
+    for (i, byte) in bytes.iter().enumerate().take(bytes_max) {
         let part = u64::from(byte & 0x7f);
         if i == 9 && part > 1 {
             return None;
@@ -86,6 +92,20 @@ mod tests {
         assert_eq!(read_i32(&[0xff, 0xff, 0xff, 0xff, 0x1f]), None);
         assert_eq!(read_i64(&[0xff; 10]), None);
         assert_eq!(read_i64(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]), None);
+    }
+
+    #[test]
+    fn numbers_of_every_length_come_back() {
+        for bits in 0..63 {
+            for value in [(1 << bits) - 1, 1 << bits, -(1 << bits)] {
+                let mut out = Vec::new();
+                write_i64(&mut out, value);
+                assert_eq!(read_i64(&out), Some((value, out.len())));
+                assert_eq!(read_i64(&out[..out.len() - 1]), None, "cut off");
+                out.push(0x7f);
+                assert_eq!(read_i64(&out), Some((value, out.len() - 1)), "what follows is not looked at");
+            }
+        }
     }
 
     proptest! {
