@@ -6,6 +6,7 @@ import pathlib
 import random
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import time
@@ -18,7 +19,7 @@ from .processes import Kafka, Watched
 
 GB = 1_000_000_000
 LEFT_FREE = 15 * GB
-PIPELINE_TIMEOUT = 600
+PIPELINE_TIMEOUT_S = 180
 
 
 class Turn:
@@ -101,16 +102,25 @@ class Bench:
         with contextlib.ExitStack() as stack:
             watched = stack.enter_context(Watched(watch)) if watch else None
             began = time.perf_counter()
-            done = subprocess.run(
+            process = subprocess.Popen(
                 ["bash", "-o", "pipefail", "-c", command],
-                env=env, cwd=self.home, stdin=subprocess.DEVNULL, capture_output=True, timeout=PIPELINE_TIMEOUT,
+                env=env, cwd=self.home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                start_new_session=True,  # so that the whole pipeline can be ended
             )  # fmt: skip
+            try:
+                out, err = process.communicate(timeout=PIPELINE_TIMEOUT_S)
+            except BaseException as problem:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                if isinstance(problem, subprocess.TimeoutExpired):
+                    raise Failure(f"took longer than {PIPELINE_TIMEOUT_S} s: {command}") from None
+                raise
             seconds = time.perf_counter() - began
-        if done.returncode != 0:
-            raise Failure(f"exit {done.returncode} from: {command}\n{done.stderr[-2000:].decode(errors='replace')}")
+        if process.returncode != 0:
+            raise Failure(f"exit {process.returncode} from: {command}\n{err[-2000:].decode(errors='replace')}")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return Turn(seconds, used, watched, done.stdout)
+        return Turn(seconds, used, watched, out)
 
     def take_turns(self, contenders, turns=None):
         """Runs each contender's function once a turn, A B A B, and gives what they returned, without the first turn."""
