@@ -82,7 +82,8 @@ pub fn is_intact(batch: &[u8]) -> bool {
 }
 
 /// Hands out the values of a batch whose CRC is right. It trusts the records, which this program wrote.
-pub fn for_each_value(batch: &[u8], mut each: impl FnMut(&[u8])) {
+#[inline]
+pub fn for_each_value<E>(batch: &[u8], mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
     let mut at = HEADER_BYTES;
     for _ in 0..record_count(batch) {
         take_varint(batch, &mut at);
@@ -90,9 +91,10 @@ pub fn for_each_value(batch: &[u8], mut each: impl FnMut(&[u8])) {
         take_varint(batch, &mut at);
         at += 1;
         let length = take_varint(batch, &mut at) as usize;
-        each(&batch[at..at + length]);
+        each(&batch[at..at + length])?;
         at += length + 1;
     }
+    Ok(())
 }
 
 fn zigzag(value: u32) -> u32 {
@@ -112,16 +114,15 @@ fn put_varint(out: &mut Vec<u8>, mut value: u32) {
     out.push(value as u8);
 }
 
-#[inline]
+#[inline(always)]
 fn take_varint(bytes: &[u8], at: &mut usize) -> u32 {
-    let (mut value, mut shift) = (0, 0);
-    loop {
-        let byte = bytes[*at];
-        *at += 1;
-        value |= u32::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return value >> 1;
-        }
-        shift += 7;
-    }
+    // One to three bytes is what lengths and offsets in a batch take.
+    let (value, used) = match bytes[*at..] {
+        [a, ..] if a < 0x80 => (u32::from(a), 1),
+        [a, b, ..] if b < 0x80 => (u32::from(a & 0x7f) | u32::from(b) << 7, 2),
+        [a, b, c, ..] => (u32::from(a & 0x7f) | u32::from(b & 0x7f) << 7 | u32::from(c) << 14, 3),
+        _ => (0, 0),
+    };
+    *at += used;
+    value >> 1
 }

@@ -11,6 +11,8 @@ const IN_FLIGHT_MAX: usize = 5;
 const READ_BYTES: usize = 256 * 1024;
 /// The pipe in front is made this large where the system allows it.
 const PIPE_BYTES: usize = 1024 * 1024;
+/// So much is written at once: little enough to be in the processor's cache still.
+const WRITTEN_BYTES: usize = 128 * 1024;
 /// What is read where it is not known yet how long the batch is.
 const SMALL_BYTES: usize = 4096;
 
@@ -56,7 +58,7 @@ pub fn consume(address: &str, follow: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     // One batch and the beginning of the next: what stays in the processor's cache is quickest to go over again.
     let mut buffer = vec![0; BATCH_BYTES_MAX + SMALL_BYTES];
-    let mut lines = Vec::with_capacity(BATCH_BYTES_MAX);
+    let mut lines = Vec::with_capacity(2 * WRITTEN_BYTES);
     let mut held = 0;
     loop {
         let whole = batch::whole_bytes(&buffer[..held]);
@@ -78,7 +80,13 @@ pub fn consume(address: &str, follow: bool) -> io::Result<()> {
         batch::for_each_value(bytes, |value| {
             lines.extend_from_slice(value);
             lines.push(b'\n');
-        });
+            if lines.len() < WRITTEN_BYTES {
+                return Ok(());
+            }
+            out.write_all(&lines)?;
+            lines.clear();
+            Ok::<(), io::Error>(())
+        })?;
         out.write_all(&lines)?;
         out.flush()?;
         lines.clear();

@@ -84,10 +84,13 @@ def targets(drawing, kept):
         drawing.text(LEFT - 8, drawing.y + 13, cut(f"{row}: {verdict['what']}"), "end", size=11)
         drawing.bar(LEFT, drawing.y, min(share, SHARE_MAX) * scale, color)
         label = f"{share:.2f}" if share < 10 else f"{share:.0f}"
-        drawing.text(LEFT + min(share, SHARE_MAX) * scale + 6, drawing.y + 13, label, color=color, size=11)
+        # Beside the bar, and not across the line.
+        end = 1 if 0.7 < share < 1 else min(share, SHARE_MAX)
+        drawing.text(LEFT + end * scale + 6, drawing.y + 13, label, color=color, size=11)
         drawing.y += BAR + 3
     drawing.line(LEFT + scale, top - 4, drawing.y + 2, dashed=False)
 
 
 def cut(words):
+    words = words.replace("`", "")
     return words if len(words) <= 52 else words[:51] + "…"

@@ -44,7 +44,8 @@ def circumstances(store, kept):
     machine = store.facts["machine"]
     lines = []
     if void(kept):
-        lines += ["**This run is void: the bare minimum did not reach 0.8 of what plain pipes do, so its ratios say nothing.**", ""]
+        rows = ", ".join(void(kept))
+        lines += [f"**This run is void: in {rows} the bare minimum did not reach 0.8 of what plain pipes do, so its ratios say nothing.**", ""]
     changed = ", with changes that are not committed" if store.facts["changed"] else ""
     times = sorted(found["at"] for found in kept)
     told = (
@@ -66,11 +67,11 @@ def table(kept):
     for found in kept:
         name, title = f"[{found['row']}](#{found['row']})", found["title"]
         if found["failure"]:
-            lines.append(f"| {name} | {title} | | not measured | |")
+            lines.append(f"| {name} | {cell(title)} | | not measured | |")
         for verdict in found["verdicts"]:
             if verdict["limit"] is not None and verdict["judged"]:
                 what = f"{title}: {verdict['what']}" if title else verdict["what"]
-                lines.append(f"| {name} | {what} | {target(verdict)} | {figure(verdict['got'], verdict['unit'])} | {mark(verdict)} |")
+                lines.append(f"| {name} | {cell(what)} | {target(verdict)} | {figure(verdict['got'], verdict['unit'])} | {mark(verdict)} |")
                 name, title = "", ""
     return "\n".join(lines) + "\n"
 
@@ -93,7 +94,7 @@ def series_line(series):
     values, unit = series["values"], series["unit"]
     spread = f"{short(min(values))} to {short(max(values))}" if len(values) > 1 else ""
     used = [short(statistics.median(series[name])) if series.get(name) else "" for name in ("broker_cpu", "client_cpu")]
-    return f"| {series['name']} | {figure(statistics.median(values), unit)} | {spread} | {used[0]} | {used[1]} |"
+    return f"| {cell(series['name'])} | {figure(statistics.median(values), unit)} | {spread} | {used[0]} | {used[1]} |"
 
 
 def spoken(outcome):
@@ -132,7 +133,13 @@ def is_met(found):
 
 
 def void(kept):
-    return any(verdict["yardstick"] and not verdict["met"] for found in kept for verdict in found["verdicts"])
+    """The rows whose yardstick is too slow to be one."""
+    return [found["row"] for found in kept if any(verdict["yardstick"] and not verdict["met"] for verdict in found["verdicts"])]
+
+
+def cell(words):
+    """In a table a bar has to be escaped, in code, too."""
+    return words.replace("|", "\\|")
 
 
 def figure(value, unit):

@@ -1,6 +1,6 @@
 //! Builds a batch: records go straight into their final place, one copy from wherever they lie.
 
-use super::varint::{len_i64, write_i32, write_i64};
+use super::varint::{Head, len_i64, write_i64};
 use super::{BatchHeader, Codec, CompressError, HEADER_BYTES, LENGTH_PREFIX_BYTES};
 use crate::base::{LeaderEpoch, Offset};
 
@@ -16,6 +16,9 @@ impl ProducerStamp {
     /// A producer that is not idempotent.
     pub const NONE: ProducerStamp = ProducerStamp { producer_id: -1, producer_epoch: -1, base_sequence: -1 };
 }
+
+/// A record's own length, and what a head takes for a moment beyond its end.
+const RESERVED_BESIDE: usize = 5 + Head::BYTES_MAX;
 
 #[derive(Debug)]
 pub struct BatchBuilder {
@@ -71,14 +74,16 @@ impl BatchBuilder {
             length += field_len(Some(name)) + field_len(*value);
         }
         let out = &mut self.bytes;
-        out.reserve(length + 5);
-        write_i64(out, length as i64);
-        out.push(0);
-        write_i64(out, timestamp_delta);
-        write_i32(out, offset_delta);
-        write_field(out, key);
-        write_field(out, value);
-        write_i64(out, headers.len() as i64);
+        out.reserve(length + RESERVED_BESIDE);
+        let mut head = Head::new();
+        head.push(length as i64);
+        head.push(0);
+        head.push(timestamp_delta);
+        head.push(i64::from(offset_delta));
+        put_field(out, &mut head, key);
+        put_field(out, &mut head, value);
+        head.push(headers.len() as i64);
+        head.flush_into(out);
         for (name, value) in headers {
             write_field(out, Some(name));
             write_field(out, *value);
@@ -139,6 +144,19 @@ pub(super) fn field_len(field: Option<&[u8]>) -> usize {
     match field {
         Some(bytes) => len_i64(bytes.len() as i64) + bytes.len(),
         None => 1,
+    }
+}
+
+/// A field whose length may stand in one head with what is before it.
+#[inline]
+fn put_field(out: &mut Vec<u8>, head: &mut Head, field: Option<&[u8]>) {
+    match field {
+        Some(bytes) => {
+            head.push(bytes.len() as i64);
+            head.flush_into(out);
+            out.extend_from_slice(bytes);
+        }
+        None => head.push(-1),
     }
 }
 
