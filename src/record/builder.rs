@@ -64,26 +64,31 @@ impl BatchBuilder {
         self.max_timestamp = self.max_timestamp.max(timestamp);
         let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
         let offset_delta = self.count;
-        let mut length = 1
-            + len_i64(timestamp_delta)
-            + len_i64(i64::from(offset_delta))
-            + field_len(key)
-            + field_len(value)
-            + len_i64(headers.len() as i64);
+        // What stands before the key, and between key and value: their sizes are part of the record's length, which
+        // comes first.
+        let mut front = Head::default();
+        front.push(0);
+        front.push(timestamp_delta);
+        front.push(i64::from(offset_delta));
+        front.push_length(key);
+        let mut middle = Head::default();
+        middle.push_length(value);
+        let (key, value) = (key.unwrap_or_default(), value.unwrap_or_default());
+        let mut headers_length = len_i64(headers.len() as i64);
         for (name, value) in headers {
-            length += field_len(Some(name)) + field_len(*value);
+            headers_length += field_len(Some(name)) + field_len(*value);
         }
+        let length = front.len() + key.len() + middle.len() + value.len() + headers_length;
+        let mut lead = Head::default();
+        lead.push(length as i64);
         let out = &mut self.bytes;
         out.reserve(length + RESERVED_BESIDE);
-        let mut head = Head::new();
-        head.push(length as i64);
-        head.push(0);
-        head.push(timestamp_delta);
-        head.push(i64::from(offset_delta));
-        put_field(out, &mut head, key);
-        put_field(out, &mut head, value);
-        head.push(headers.len() as i64);
-        head.flush_into(out);
+        lead.append_to(out);
+        front.append_to(out);
+        out.extend_from_slice(key);
+        middle.append_to(out);
+        out.extend_from_slice(value);
+        write_i64(out, headers.len() as i64);
         for (name, value) in headers {
             write_field(out, Some(name));
             write_field(out, *value);
@@ -144,19 +149,6 @@ pub(super) fn field_len(field: Option<&[u8]>) -> usize {
     match field {
         Some(bytes) => len_i64(bytes.len() as i64) + bytes.len(),
         None => 1,
-    }
-}
-
-/// A field whose length may stand in one head with what is before it.
-#[inline]
-fn put_field(out: &mut Vec<u8>, head: &mut Head, field: Option<&[u8]>) {
-    match field {
-        Some(bytes) => {
-            head.push(bytes.len() as i64);
-            head.flush_into(out);
-            out.extend_from_slice(bytes);
-        }
-        None => head.push(-1),
     }
 }
 
