@@ -44,6 +44,8 @@ pub enum OpenError {
     DataDir(#[from] DataDirError),
     #[error("{path} can't be read: {source}")]
     Commands { path: String, source: std::io::Error },
+    #[error("the checkpoints can't be read: {0}")]
+    Checkpoints(std::io::Error),
     #[error("topic \"{topic}\" can't be opened: {source}")]
     Topic { topic: TopicName, source: TopicError },
 }
@@ -364,10 +366,10 @@ impl Core {
 
     fn open_topics(&self) -> Result<(), OpenError> {
         let known = self.decisions().catalogue().topics.clone();
-        self.bring_back_undecided(&known);
+        self.bring_back_undecided(&known)?;
         self.report_strangers(&known);
         let stop = self.data.last_stop;
-        let checkpoints = self.data.read_checkpoints();
+        let checkpoints = self.data.read_checkpoints().map_err(OpenError::Checkpoints)?;
         if checkpoints.is_none() && !known.is_empty() {
             ::log::warn!("the checkpoints are missing or damaged; every log is checked from its beginning");
         }

@@ -171,8 +171,10 @@ impl DataDir {
     /// Puts a topic that was set aside back in its place; false if it was not.
     pub fn bring_back(&self, topic: &TopicName, id: Uuid) -> io::Result<bool> {
         let aside = self.aside(&id.to_string());
-        if self.disk.facts(&aside).is_err() {
-            return Ok(false);
+        match self.disk.facts(&aside) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
         }
         self.disk.rename(&aside, &self.topic_path(topic))?;
         self.disk.sync_dir(&self.path)?;
@@ -237,11 +239,13 @@ impl DataDir {
         whole_file::replace(self.disk.as_ref(), &self.own("checkpoints"), &whole_file::seal(text.into_bytes()))
     }
 
-    /// The last checkpoints; `None` if they are missing or damaged, which costs time and nothing else.
-    pub fn read_checkpoints(&self) -> Option<BTreeMap<TopicPartition, Checkpoint>> {
-        let sealed = whole_file::read(self.disk.as_ref(), &self.own("checkpoints")).ok()?;
-        let text = std::str::from_utf8(whole_file::unseal(&sealed)?).ok()?;
-        text.lines().map(parse_checkpoint).collect()
+    /// The last checkpoints; `None` if they are missing or damaged, which costs time and nothing else. A disk that does
+    /// not let them be read is another matter: what was trimmed would be there again.
+    pub fn read_checkpoints(&self) -> io::Result<Option<BTreeMap<TopicPartition, Checkpoint>>> {
+        found(whole_file::read_as(self.disk.as_ref(), &self.own("checkpoints"), |sealed| {
+            let text = std::str::from_utf8(whole_file::unseal(sealed)?).ok()?;
+            text.lines().map(parse_checkpoint).collect()
+        }))
     }
 
     /// Says that everything is flushed and closed. The last thing a clean stop does.
@@ -255,12 +259,12 @@ impl DataDir {
 
     fn identity(disk: &dyn Disk, own: &Path, broker_id: BrokerId, cluster_id: Option<&str>) -> io::Result<Identity> {
         let path = own.join("identity");
-        if let Ok(sealed) = whole_file::read(disk, &path) {
-            let known = whole_file::unseal(&sealed).and_then(|json| serde_json::from_slice(json).ok());
-            if let Some(known) = known {
-                return Ok(known);
-            }
-            ::log::warn!("{} is damaged and is written anew; the cluster id changes", path.display());
+        let read = whole_file::read_as(disk, &path, |sealed| serde_json::from_slice(whole_file::unseal(sealed)?).ok());
+        match read {
+            Ok(Some(known)) => return Ok(known),
+            Ok(None) => ::log::warn!("{} is damaged and is written anew; the cluster id changes", path.display()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
         let cluster_id = cluster_id.map_or_else(|| Uuid::random().to_string(), ToOwned::to_owned);
         let identity = Identity { cluster_id, broker_id };
@@ -273,7 +277,8 @@ impl DataDir {
     /// Reads how the last run ended, and makes sure that this one, if it is killed, does not look clean.
     fn note_start(disk: &dyn Disk, own: &Path) -> io::Result<LastStop> {
         let stopped = own.join("stopped");
-        let clean = whole_file::read(disk, &stopped).is_ok_and(|sealed| whole_file::unseal(&sealed).is_some());
+        let seal = |sealed: &[u8]| whole_file::unseal(sealed).map(drop);
+        let clean = whole_file::read_as(disk, &stopped, seal).is_ok_and(|seal| seal.is_some());
         match disk.remove(&stopped) {
             Ok(()) => disk.sync_dir(own)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -307,22 +312,31 @@ fn take_lock(path: &Path) -> Result<File, TryLockError> {
 fn check_format(disk: &dyn Disk, path: &Path) -> Result<(), DataDirError> {
     let file = path.join(OWN).join("format");
     let failed = |source| DataDirError::Io { path: path.display().to_string(), source };
-    match whole_file::read(disk, &file) {
-        Ok(text) => {
-            let found = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
-            match found {
-                Some(found) if found > FORMAT => Err(DataDirError::Newer { path: path.display().to_string(), found }),
-                Some(_) => Ok(()),
-                None => {
-                    ::log::warn!("{} is damaged and is written anew", file.display());
-                    whole_file::replace(disk, &file, format!("{FORMAT}\n").as_bytes()).map_err(failed)
-                }
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.trim().parse::<u32>().ok();
+    // One that is not ours is read twice, like everything that has no checksum and is to be concluded from.
+    let ours = whole_file::read_as(disk, &file, |text| number(text).filter(|found| *found <= FORMAT));
+    match ours {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => match number(&whole_file::read(disk, &file).map_err(failed)?) {
+            Some(found) if found > FORMAT => Err(DataDirError::Newer { path: path.display().to_string(), found }),
+            Some(_) => Ok(()),
+            None => {
+                ::log::warn!("{} is damaged and is written anew", file.display());
+                whole_file::replace(disk, &file, format!("{FORMAT}\n").as_bytes()).map_err(failed)
             }
-        }
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             whole_file::replace(disk, &file, format!("{FORMAT}\n").as_bytes()).map_err(failed)
         }
         Err(error) => Err(failed(error)),
+    }
+}
+
+/// A file that is missing has nothing in it.
+fn found<T>(read: io::Result<Option<T>>) -> io::Result<Option<T>> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read,
     }
 }
 
@@ -385,17 +399,17 @@ mod tests {
     fn checkpoints_are_read_back_or_not_believed() {
         let dir = tempfile::tempdir().expect("a directory");
         let data = open(dir.path()).expect("free");
-        assert_eq!(data.read_checkpoints(), None);
+        assert_eq!(data.read_checkpoints().expect("readable"), None);
         let topic = TopicName::new("t").expect("valid");
         let partition = TopicPartition { topic, partition: PartitionId(3) };
         let at = Checkpoint { topic_id: Uuid::random(), recovery_point: Offset(10), log_start: Offset(4) };
         let checkpoints = BTreeMap::from([(partition, at)]);
         data.write_checkpoints(&checkpoints).expect("written");
-        assert_eq!(data.read_checkpoints(), Some(checkpoints));
+        assert_eq!(data.read_checkpoints().expect("readable"), Some(checkpoints));
         let path = dir.path().join("+rafka/checkpoints");
         let mut bytes = std::fs::read(&path).expect("there");
         bytes[5] ^= 1;
         std::fs::write(&path, &bytes).expect("written");
-        assert_eq!(data.read_checkpoints(), None);
+        assert_eq!(data.read_checkpoints().expect("readable"), None);
     }
 }

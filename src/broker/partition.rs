@@ -143,7 +143,10 @@ impl Partition {
             }
             _ => self.log.append(batch, epoch, now)?,
         };
-        if !settings.fsync() {
+        let counts_unflushed = !settings.fsync();
+        #[cfg(test)]
+        let counts_unflushed = counts_unflushed || crate::log::is_left_out(crate::log::RecoveryRule::HighWatermark);
+        if counts_unflushed {
             self.raise_high_watermark(self.log.log_end());
         }
         Ok(appended)

@@ -90,9 +90,8 @@ pub(super) fn sweep(files: &Files, path: &Path, why: &str, report: &mut OpenRepo
 /// The epochs as their file has them; `None` if it is missing or damaged.
 pub(super) fn read_epochs(files: &Files, report: &mut OpenReport) -> Result<Option<Epochs>, LogError> {
     let path = files.dir.join(names::LEADER_EPOCHS);
-    match whole_file::read(&*files.disk, &path) {
-        Ok(text) => {
-            let epochs = Epochs::from_text(&text);
+    match whole_file::read_as(&*files.disk, &path, Epochs::from_text) {
+        Ok(epochs) => {
             if epochs.is_none() {
                 report.note(format!("{} is damaged; it is made anew from the batches", path.display()));
             }

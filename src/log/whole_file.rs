@@ -72,6 +72,15 @@ pub fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// What `parse` makes of the content; the inner `None` if it can't be made out. Then it is read once more before that
+/// counts: a bit may have gone wrong on its way here, and what is concluded from it can't be taken back.
+pub fn read_as<T>(disk: &dyn Disk, path: &Path, parse: impl Fn(&[u8]) -> Option<T>) -> io::Result<Option<T>> {
+    match parse(&read(disk, path)?) {
+        Some(made_out) => Ok(Some(made_out)),
+        None => Ok(parse(&read(disk, path)?)),
+    }
+}
+
 const SEAL: &[u8] = b"crc32c ";
 /// "crc32c ", eight hexadecimal digits, a line feed.
 const SEAL_BYTES: usize = SEAL.len() + 9;
