@@ -1,11 +1,16 @@
 //! What the disk forgets when the power goes.
 
 use super::chance::Chance;
-use super::tally::Tally;
+use super::tally::{self, Tally};
 use super::world::World;
 
 /// Pages are small here, so that one batch spans several.
 const PAGE: usize = 64;
+
+/// What stands beside the log costs time when it is damaged, and nothing else.
+const BESIDE_THE_LOG: [&str; 6] = ["index", "timeindex", "txnindex", "producers", "epochs", "compaction"];
+/// One file in so many has a bit that is not what was written.
+const DECAYS_ONE_IN: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
@@ -36,20 +41,29 @@ impl World {
             *(if reached { &mut kept } else { &mut lost }) += 1;
             reached
         };
-        let mut hit = Vec::new();
+        let (mut hit, mut decayed) = (Vec::new(), 0);
         self.disk.crash_choosing(reached, |path, durable, cached| {
-            if durable == cached {
-                return durable.to_vec();
-            }
-            hit.push(path.to_owned());
-            match left {
+            let mut found = match left {
+                _ if durable == cached => durable.to_vec(),
                 Left::Synced => durable.to_vec(),
                 Left::SomeFiles if bytes.one_in(2) => cached.to_vec(),
                 Left::SomeFiles => durable.to_vec(),
                 Left::Torn => torn(durable, cached, &mut bytes),
                 Left::Pages => paged(durable, cached, &mut bytes),
+            };
+            let is_beside = tally::kind(path).is_some_and(|kind| BESIDE_THE_LOG.contains(&kind));
+            let decays = is_beside && !found.is_empty() && bytes.one_in(DECAYS_ONE_IN);
+            if decays {
+                let bit = bytes.below(found.len() * 8);
+                found[bit / 8] ^= 1 << (bit % 8);
+                decayed += 1;
             }
+            if decays || durable != cached {
+                hit.push(path.to_owned());
+            }
+            found
         });
+        (0..decayed).for_each(|_| tally.fault("a bit decayed beside the log"));
         if lost > 0 {
             tally.fault(if kept > 0 { "some changes of names lost" } else { "all changes of names lost" });
         }

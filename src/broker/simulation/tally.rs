@@ -31,7 +31,7 @@ const BRANCHES: [(&str, &str); 14] = [
 ];
 
 /// What is done to the whole disk at an end.
-const ENDS: [&str; 7] = [
+const ENDS: [&str; 8] = [
     "killed",
     "power lost, nothing unsynced left",
     "power lost, some files left",
@@ -39,6 +39,7 @@ const ENDS: [&str; 7] = [
     "power lost, pages out of order or zero",
     "some changes of names lost",
     "all changes of names lost",
+    "a bit decayed beside the log",
 ];
 
 const FILES: [&str; 14] = [
