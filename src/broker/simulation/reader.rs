@@ -16,7 +16,8 @@ pub(super) fn filling(id: u64) -> u8 {
     id as u8
 }
 
-pub(super) fn read_all(partition: &Partition, upto: Offset, compacted: bool) -> Result<Held, String> {
+/// `holes` says that what was lost without a promise may have left some, which the log names.
+pub(super) fn read_all(partition: &Partition, upto: Offset, compacted: bool, holes: bool) -> Result<Held, String> {
     let (name, log) = (partition.name(), partition.log());
     let start = log.log_start();
     let mut held = Held { start: start.0, records: Default::default() };
@@ -34,6 +35,7 @@ pub(super) fn read_all(partition: &Partition, upto: Offset, compacted: bool) -> 
             // Compaction may have left nothing there. A misread length makes a batch too long for an answer.
             Ok(None) if compacted && tries == TRIES => break,
             Ok(None) => Err(format!("nothing is there, though the end is {upto}")),
+            Err(ReadError::Corrupt { next, .. }) if holes => Ok(next),
             Err(error @ ReadError::Storage(_)) => Err(error.to_string()),
             Err(error) => return Err(format!("{name} from offset {next}: {error}")),
         };

@@ -227,7 +227,7 @@ impl World {
         let upto = partition.high_watermark();
         let is_calm = self.is_calm();
         let owed = self.expected.partitions.get_mut(&name).expect("known");
-        let held = match read_all(&partition, upto, owed.compacted) {
+        let held = match read_all(&partition, upto, owed.compacted, owed.loose) {
             // The disk may refuse for now.
             Err(_) if !is_calm => return Ok(()),
             held => held?,
@@ -243,7 +243,7 @@ impl World {
         for name in names {
             let Some(partition) = self.partition(&name)? else { continue };
             let owed = self.expected.partitions.get_mut(&name).expect("known");
-            let held = read_all(&partition, partition.log().log_end(), owed.compacted)?;
+            let held = read_all(&partition, partition.log().log_end(), owed.compacted, owed.loose)?;
             owed.check(&name, &held)?;
             let told = partition.log().aborted_transactions(Offset(held.start), partition.log().log_end());
             let told = told.map_err(|error| format!("{name}: {error}"))?;

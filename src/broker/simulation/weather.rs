@@ -110,7 +110,8 @@ impl World {
         });
     }
 
-    pub(super) fn arm_refusals(&mut self) {
+    /// `gives_up`: whether what a refused sync was to make durable is lost to all later ones.
+    pub(super) fn arm_refusals(&mut self, gives_up: bool) {
         if !self.is_calm() {
             return;
         }
@@ -119,7 +120,9 @@ impl World {
         let refusals = [*self.chance.pick(&REFUSALS), *self.chance.pick(&REFUSALS)];
         let (mut chance, often) = (self.chance.fork(), 1 + self.chance.below(4));
         let noted = self.weather.noted.clone();
-        self.disk.give_up_at_refused_syncs();
+        if gives_up {
+            self.disk.give_up_at_refused_syncs();
+        }
         self.disk.watch(move |operation, path| {
             let refusal = refusals.iter().find(|refusal| refusal.of.contains(&operation))?;
             if !chance.one_in(often) {
