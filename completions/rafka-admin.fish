@@ -51,6 +51,7 @@ complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "get-config"
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "set-config" -d 'Change settings of a topic or a broker'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "cluster-info" -d 'Show the brokers of the cluster'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "ping" -d 'Ask whether a broker answers'
+complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "bench" -d 'Measure a broker: produce, consume, latency'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "wait" -d 'Wait until a topic holds records, or a group has read them'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "inspect-segment" -d 'Show what a segment file holds, without a broker'
 complete -c rafka-admin -n "__fish_rafka_admin_needs_command" -f -a "verify-log" -d 'Check every log file under directories, without a broker'
@@ -238,6 +239,35 @@ complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -s q -l qu
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -s v -l verbose -d 'Say more; twice for everything'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -l no-progress -d 'Show no progress, even on a terminal'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand ping" -s h -l help -d 'Print help: -h the short, --help the whole'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l records -d 'Stop after so many records [default: 1000000, at most 1 GiB; latency 10s of them]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l duration -d 'Stop each measurement after this time' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l size -d 'Bytes of a record\'s value, which are letters at random [default: 100]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l rate -d 'Send so many records a second [default: as fast as it goes; latency 1000]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l producers -d 'produce: so many producers at once, each with its own connections' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l topic -d 'Use this topic, which is there, and keep it and all that is written to it' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -s p -l partitions -d 'How many partitions the topic made for it gets' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l replicas -d 'How many brokers keep each of them [default: the broker\'s]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l setting -d 'Set a setting of the topic made for it; may be given several times' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l acks -d 'When a record counts as delivered [default: all]' -r -f -a "all\t''
+1\t''
+0\t''"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -s z -l compression -d 'Compress batches [default: none]' -r -f -a "none\t''
+gzip\t''
+snappy\t''
+lz4\t''
+zstd\t''"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l linger -d 'How long a batch waits for more records [default: not at all]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l output -d 'How to print results [default: table on a terminal, else plain]' -r -f -a "table\t'Aligned columns with a heading'
+plain\t'TAB-separated lines without a heading'
+json\t'One JSON document'"
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -s b -l bootstrap -d 'Brokers to ask first, comma-separated [default: 127.0.0.1:9092]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -s X -l set -d 'Set any client setting by its Kafka name' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l config -d 'Read settings from a file in Kafka\'s .properties syntax' -r -F
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l timeout -d 'How long connecting and the first metadata may take [default: 10s]' -r
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -s q -l quiet -d 'Say nothing but errors'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -s v -l verbose -d 'Say more; twice for everything'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -l no-progress -d 'Show no progress, even on a terminal'
+complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand bench" -s h -l help -d 'Print help: -h the short, --help the whole'
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l topic -d 'Wait for this topic' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l records -d 'until it holds at least N records' -r
 complete -c rafka-admin -n "__fish_rafka_admin_using_subcommand wait" -l group -d 'Wait for this consumer group' -r

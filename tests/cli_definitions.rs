@@ -137,6 +137,7 @@ fn rafka_admin_lists_what_is_there_and_nothing_else() {
     let names: BTreeSet<&str> = command.get_subcommands().map(Command::get_name).collect();
     let expected = [
         "add-partitions",
+        "bench",
         "cluster-info",
         "create-topic",
         "delete-group",

@@ -66,7 +66,8 @@ impl Core {
         }
         let mut due: Vec<(f64, Arc<Partition>)> = Vec::new();
         for partition in self.topics().iter().flat_map(|topic| &topic.partitions) {
-            match partition.log().compaction_due(now, partition.high_watermark()) {
+            let Some(log) = partition.online() else { continue };
+            match log.compaction_due(now, partition.high_watermark()) {
                 Ok(Some(ratio)) => due.push((ratio, Arc::clone(partition))),
                 Ok(None) => {}
                 Err(error) => cleaner.failed(partition, error.to_string()),
@@ -84,7 +85,8 @@ impl Core {
     fn clean(&self, partition: &Arc<Partition>, now: Now) {
         let cleaner = self.cleaner();
         let table_bytes = self.config().cleaner.table_bytes;
-        let done = partition.log().compact(now, partition.high_watermark(), table_bytes, &|| cleaner.goes_on());
+        let Some(log) = partition.online() else { return };
+        let done = log.compact(now, partition.high_watermark(), table_bytes, &|| cleaner.goes_on());
         // It flushes first.
         partition.after_flush();
         match done {
@@ -162,11 +164,11 @@ mod tests {
                 core.flusher().run();
                 cleaned += core.clean_logs(core.now());
                 let topic = core.topic("__consumer_offsets").expect("made by the first commit");
-                largest = topic.partitions[0].log().size_bytes().max(largest);
+                largest = topic.partitions[0].log().expect("online").size_bytes().max(largest);
             }
         }
         assert!(cleaned > 10, "{cleaned}");
-        let log_end = core.topic("__consumer_offsets").expect("there").partitions[0].log().log_end();
+        let log_end = core.topic("__consumer_offsets").expect("there").partitions[0].log().expect("online").log_end();
         assert_eq!(log_end, Offset(400 * GROUPS), "about 800 kB were appended");
         assert!(largest < 4 * SEGMENT_BYTES, "{largest}");
         let expected: Vec<i64> = (0..GROUPS).map(|group| 399 * 100 + group).collect();

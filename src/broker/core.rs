@@ -9,19 +9,19 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
 use super::cleaning::Cleaner;
-use super::data_dir::{Checkpoint, DataDir, DataDirError};
+use super::data_dir::{DataDir, DataDirError};
 use super::fetch_sessions::FetchSessions;
 use super::flusher::Flusher;
 use super::group_settings::GroupSettings;
 use super::groups::Coordinator;
-use super::partition::Partition;
 use super::reserve::Reserve;
+use super::topic_note::TopicNote;
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
-use crate::base::{BrokerId, Clock, Now, Offset, PartitionId, TopicName, TopicPartition};
+use crate::base::{BrokerId, Clock, Now, Offset, TopicName, TopicPartition};
 use crate::config::{BrokerConfig, DynamicSettings, TopicConfig, TopicOverrides};
 use crate::log::disk::Disk;
-use crate::log::{FilePool, OpenAs, checkpoint_many, flush_many};
+use crate::log::{FilePool, PartitionLog, checkpoint_many};
 
 /// Producer ids are taken from the catalogue in blocks, as Kafka does (KIP-730).
 const PRODUCER_ID_BLOCK: i64 = 1000;
@@ -33,6 +33,11 @@ const OPEN_SEALED_FILES_MAX: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     TopicCreated(TopicName),
+    /// At a start after a kill: so many bytes of log data were read, of so many that are known to need it.
+    Recovering {
+        scanned: u64,
+        found: u64,
+    },
 }
 
 /// Told of each event, on the thread where it happens.
@@ -46,8 +51,8 @@ pub enum OpenError {
     Commands { path: String, source: std::io::Error },
     #[error("the checkpoints can't be read: {0}")]
     Checkpoints(std::io::Error),
-    #[error("topic \"{topic}\" can't be opened: {source}")]
-    Topic { topic: TopicName, source: TopicError },
+    #[error("the files of topic \"{topic}\" can't be moved back: {source}")]
+    BringBack { topic: TopicName, source: std::io::Error },
 }
 
 pub struct Core {
@@ -84,16 +89,23 @@ impl Core {
         clock: Arc<dyn Clock>,
         listener: Listener,
     ) -> Result<(Arc<Core>, crossbeam_channel::Receiver<super::housekeeping::Chore>), OpenError> {
-        let data = DataDir::open(Arc::clone(&disk), &config.data_dir, config.node_id, config.cluster_id.as_deref())?;
+        let reserve = Reserve::new(Arc::clone(&disk), DataDir::reserve_path(&config.data_dir));
+        let (id, cluster_id) = (config.node_id, config.cluster_id.as_deref());
+        let open = || DataDir::open(Arc::clone(&disk), &config.data_dir, id, cluster_id);
+        let data = reserve.spend_on(open)?;
         let path = data.commands_path();
-        let opened = CommandLog::open(Arc::clone(&disk), &path)
-            .map_err(|source| OpenError::Commands { path: path.display().to_string(), source })?;
+        let opened = reserve.spend_on(|| CommandLog::open(Arc::clone(&disk), &path));
+        let opened = opened.map_err(|source| OpenError::Commands { path: path.display().to_string(), source })?;
         for finding in &opened.findings {
-            ::log::warn!("{finding}");
+            ::log::error!("{finding}");
         }
-        let reserved = opened.log.catalogue().producer_ids_below;
+        let mut decisions = opened.log;
+        let is_doubtful = opened.is_empty || !opened.findings.is_empty();
+        for done in super::restore::restore(&data, &mut decisions, &reserve, is_doubtful) {
+            ::log::warn!("{done}");
+        }
+        let reserved = decisions.catalogue().producer_ids_below;
         let (chores, work) = crossbeam_channel::unbounded();
-        let reserve = Reserve::new(Arc::clone(&disk), data.reserve_path());
         let flusher = Flusher::new(disk);
         let core = Arc::new(Core {
             config: RwLock::new(Arc::new(config)),
@@ -101,7 +113,7 @@ impl Core {
             clock,
             listener,
             topics: RwLock::default(),
-            decisions: Mutex::new(opened.log),
+            decisions: Mutex::new(decisions),
             changing_directories: Mutex::default(),
             group_settings: GroupSettings::default(),
             producer_ids: Mutex::new(reserved..reserved),
@@ -119,6 +131,10 @@ impl Core {
         core.refresh_broker_settings(core.decisions().catalogue());
         core.group_settings.load(core.decisions().catalogue());
         core.open_topics()?;
+        if is_doubtful {
+            core.pass_used_producer_ids();
+        }
+        core.note_topics();
         core.load_groups();
         core.remove_deleted_soon();
         Ok((core, work))
@@ -161,8 +177,10 @@ impl Core {
     pub(super) fn restore_reserve(&self) {
         if self.reserve.restore() {
             for topic in self.topics().iter() {
-                topic.partitions.iter().for_each(|partition| partition.log().expect_room());
+                topic.partitions.iter().filter_map(|partition| partition.online()).for_each(PartitionLog::expect_room);
             }
+            // Those of topics that were made in the meantime found no room either.
+            self.note_topics();
         }
     }
 
@@ -260,6 +278,46 @@ impl Core {
         Ok(id)
     }
 
+    /// An id that a producer of old has must not be given to a new one: its first batches would pass for repeats.
+    fn pass_used_producer_ids(&self) {
+        let topics = self.topics();
+        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        let logs = partitions.filter_map(|partition| partition.online());
+        let used = logs.flat_map(PartitionLog::producers).map(|state| state.producer_id).max();
+        let mut decisions = self.decisions();
+        let Some(used) = used.filter(|used| *used >= decisions.catalogue().producer_ids_below) else { return };
+        // Whoever made up an id at the very end has it to himself.
+        let Some(below) = used.checked_add(1 + PRODUCER_ID_BLOCK) else { return };
+        match decisions.decide(&Command::ReserveProducerIds { below }) {
+            Ok(()) => *self.producer_ids.lock() = below..below,
+            Err(error) => ::log::error!("producer ids up to {used} are in use, and that can't be noted: {error}"),
+        }
+    }
+
+    /// Writes what the directory of a topic carries of the catalogue. It is of use only when that is lost, so a failure
+    /// costs nothing now.
+    pub(super) fn note_topic(&self, topic: &Topic) {
+        let path = self.data.topic_note_path(&topic.name);
+        if let Err(error) = topic.note().write(self.data.disk().as_ref(), &path) {
+            ::log::warn!("{} can't be written: {error}", path.display());
+        }
+    }
+
+    /// At the start: notes that are missing, damaged or behind are written anew.
+    fn note_topics(&self) {
+        let disk = self.data.disk();
+        for topic in self.topics().iter() {
+            let path = self.data.topic_note_path(&topic.name);
+            let note = TopicNote::read(disk.as_ref(), &path);
+            if note.is_none() && disk.facts(&path).is_ok() {
+                ::log::warn!("{} is damaged and is written anew", path.display());
+            }
+            if note != Some(topic.note()) {
+                self.note_topic(topic);
+            }
+        }
+    }
+
     pub(super) fn publish<T>(&self, change: impl FnOnce(&mut Topics) -> T) -> T {
         let mut published = self.topics.write();
         change(Arc::make_mut(&mut published))
@@ -303,9 +361,14 @@ impl Core {
     /// Flushes and closes everything, so that the next start needs no recovery. Called once nobody appends any more.
     pub fn close(&self) -> Result<(), String> {
         let mut first_failure = self.checkpoint_logs();
+        let mut all_online = true;
         for topic in self.topics().iter() {
             for partition in &topic.partitions {
-                if let Err(error) = partition.log().close() {
+                let Some(log) = partition.online() else {
+                    all_online = false;
+                    continue;
+                };
+                if let Err(error) = log.close() {
                     ::log::error!("{}: {error}", partition.name());
                     first_failure.get_or_insert(format!("{}: {error}", partition.name()));
                 }
@@ -317,6 +380,10 @@ impl Core {
         if let Some(failure) = first_failure {
             return Err(failure);
         }
+        if !all_online {
+            // Nobody has looked at what is offline.
+            return Ok(());
+        }
         self.data.note_clean_stop().map_err(|error| format!("the clean stop can't be noted: {error}"))
     }
 
@@ -324,9 +391,9 @@ impl Core {
     /// Gives the first failure.
     pub(super) fn checkpoint_logs(&self) -> Option<String> {
         let topics = self.topics();
-        let mut partitions: Vec<_> = topics.iter().flat_map(|topic| &topic.partitions).collect();
-        partitions.retain(|partition| partition.log().wants_checkpoint());
-        let logs: Vec<_> = partitions.iter().map(|partition| partition.log()).collect();
+        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        let online = partitions.filter_map(|partition| Some((partition, partition.online()?)));
+        let (partitions, logs): (Vec<_>, Vec<_>) = online.filter(|(_, log)| log.wants_checkpoint()).unzip();
         let outcomes = checkpoint_many(self.data.disk().as_ref(), &logs);
         let mut first_failure = None;
         for (partition, outcome) in partitions.into_iter().zip(outcomes) {
@@ -353,107 +420,12 @@ impl Core {
         let topics = self.topics();
         let partitions = topics.iter().flat_map(|topic| &topic.partitions);
         let checkpoints = partitions.map(|partition| {
-            let log = partition.log();
-            let (recovery_point, mut log_start) = (log.recovery_point(), log.log_start());
+            let mut at = partition.checkpoint();
             if let Some((_, before)) = trim.filter(|(name, _)| *name == partition.name()) {
-                log_start = log_start.max(before);
+                at.log_start = at.log_start.max(before);
             }
-            let at = Checkpoint { topic_id: partition.topic_id(), recovery_point, log_start };
             (partition.name().clone(), at)
         });
         self.data.write_checkpoints(&checkpoints.collect())
     }
-
-    fn open_topics(&self) -> Result<(), OpenError> {
-        let known = self.decisions().catalogue().topics.clone();
-        self.bring_back_undecided(&known)?;
-        self.report_strangers(&known);
-        let stop = self.data.last_stop;
-        let checkpoints = self.data.read_checkpoints().map_err(OpenError::Checkpoints)?;
-        if checkpoints.is_none() && !known.is_empty() {
-            ::log::warn!("the checkpoints are missing or damaged; every log is checked from its beginning");
-        }
-        let checkpoints = checkpoints.unwrap_or_default();
-        let open = |name: &TopicName, entry: &super::catalogue::TopicEntry| {
-            let overrides = TopicOverrides::try_from(&entry.settings).unwrap_or_else(|error| {
-                ::log::error!("the settings of topic \"{name}\" are left out: {error}");
-                TopicOverrides::default()
-            });
-            self.open_topic(name, entry.id, &entry.epochs, overrides, &|index: PartitionId| {
-                let at = checkpoints.get(&TopicPartition { topic: name.clone(), partition: index });
-                // What was noted for a deleted topic of the same name says nothing of this one.
-                match at.filter(|at| at.topic_id == entry.id) {
-                    Some(at) => OpenAs {
-                        clean: stop.clean,
-                        recovery_point: at.recovery_point,
-                        log_start: at.log_start,
-                        pool: None,
-                    },
-                    None => OpenAs::unclean(),
-                }
-            })
-            .map_err(|source| OpenError::Topic { topic: name.clone(), source })
-        };
-        for topic in open_in_parallel(&known, open)? {
-            self.publish(|topics| topics.insert(topic));
-        }
-        self.flush_recovered()
-    }
-
-    /// What recovery found good may be in the page cache only: it is flushed before anybody reads it.
-    fn flush_recovered(&self) -> Result<(), OpenError> {
-        let topics = self.topics();
-        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        let unflushed = |partition: &&Arc<Partition>| partition.log().flushed_end() < partition.log().log_end();
-        let recovered: Vec<_> = partitions.filter(unflushed).collect();
-        let logs: Vec<_> = recovered.iter().map(|partition| partition.log()).collect();
-        for (partition, outcome) in recovered.iter().zip(flush_many(self.data.disk().as_ref(), &logs)) {
-            outcome.map_err(|error| {
-                let topic = partition.name().topic.clone();
-                OpenError::Topic { topic, source: TopicError::from(error) }
-            })?;
-            partition.after_flush();
-        }
-        Ok(())
-    }
-
-    /// Directories that no decision knows are kept as they are.
-    fn report_strangers(&self, known: &BTreeMap<TopicName, super::catalogue::TopicEntry>) {
-        for name in self.data.topic_directories().unwrap_or_default() {
-            if !known.contains_key(&name) && !self.data.is_skeleton(&name) {
-                let path = self.data.topic_path(&name);
-                ::log::warn!("{} belongs to no topic of this broker; it is left as it is", path.display());
-            }
-        }
-    }
-}
-
-/// Opens topics on as many threads as there are processors: after a kill, opening reads data.
-fn open_in_parallel<E: Send>(
-    known: &BTreeMap<TopicName, super::catalogue::TopicEntry>,
-    open: impl Fn(&TopicName, &super::catalogue::TopicEntry) -> Result<Arc<Topic>, E> + Sync,
-) -> Result<Vec<Arc<Topic>>, E> {
-    // In a test, what is asked of the disk comes in one order.
-    let most = if cfg!(test) { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
-    let threads = most.min(known.len());
-    if threads <= 1 {
-        return known.iter().map(|(name, entry)| open(name, entry)).collect();
-    }
-    let queue = Mutex::new(known.iter());
-    let work = || {
-        let mut opened = Vec::new();
-        loop {
-            let Some((name, entry)) = queue.lock().next() else { return Ok(opened) };
-            opened.push(open(name, entry)?);
-        }
-    };
-    let results: Vec<Result<Vec<_>, E>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("opening a topic does not panic")).collect()
-    });
-    let mut all = Vec::new();
-    for opened in results {
-        all.extend(opened?);
-    }
-    Ok(all)
 }

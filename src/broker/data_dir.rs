@@ -10,6 +10,7 @@
 //! DATA/+rafka/boot          the boot under which the broker last ran
 //! DATA/+rafka/reserve       room kept back for when the disk is full
 //! DATA/+deleted/            topics on their way out
+//! DATA/<topic>/topic         what the catalogue says of the topic, in case that is lost
 //! DATA/<topic>/partition-<n>/
 //! ```
 //!
@@ -23,18 +24,26 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::restore::FoundTopic;
+use super::topic_note::TopicNote;
 use crate::base::{BrokerId, Offset, PartitionId, TopicName, TopicPartition, Uuid};
 use crate::log::Disk;
+use crate::log::inspect::{Found, walk_log};
 use crate::log::whole_file;
 
 /// The format this program reads and writes.
 const FORMAT: u32 = 1;
 
-const OWN: &str = "+rafka";
+pub(super) const OWN: &str = "+rafka";
 const DELETED: &str = "+deleted";
 /// A topic's directory, and a partition's in it.
 const SKELETON_DEPTH: usize = 2;
 const PARTITION_PREFIX: &str = "partition-";
+const LOG_SUFFIX: &str = ".log";
+/// In a topic's directory.
+pub(super) const NOTE: &str = "topic";
+/// What is in the note of a clean stop.
+const CLEAN: &[u8] = b"clean\n";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +66,12 @@ pub enum DataDirError {
 struct Identity {
     cluster_id: String,
     broker_id: BrokerId,
+}
+
+impl Identity {
+    fn parse(json: &[u8]) -> Option<Identity> {
+        serde_json::from_slice(json).ok()
+    }
 }
 
 /// Where a partition's recovery may begin, and where its log starts.
@@ -138,8 +153,9 @@ impl DataDir {
         self.own("commands")
     }
 
-    pub fn reserve_path(&self) -> PathBuf {
-        self.own("reserve")
+    /// In a data directory that may not be open yet.
+    pub fn reserve_path(data_dir: &Path) -> PathBuf {
+        data_dir.join(OWN).join("reserve")
     }
 
     pub fn partition_path(&self, partition: &TopicPartition) -> PathBuf {
@@ -148,6 +164,50 @@ impl DataDir {
 
     pub fn topic_path(&self, topic: &TopicName) -> PathBuf {
         self.path.join(topic.as_str())
+    }
+
+    pub fn topic_note_path(&self, topic: &TopicName) -> PathBuf {
+        self.topic_path(topic).join(NOTE)
+    }
+
+    /// Every directory that may be a topic's, with what it carries of the catalogue.
+    pub fn found_topics(&self, wanted: impl Fn(&TopicName) -> bool) -> io::Result<Vec<FoundTopic>> {
+        let mut found = Vec::new();
+        for name in self.topic_directories()?.into_iter().filter(wanted) {
+            let path = self.topic_path(&name);
+            if !self.disk.facts(&path)?.is_dir {
+                continue;
+            }
+            let note = TopicNote::read(self.disk.as_ref(), &self.topic_note_path(&name));
+            let mut topic =
+                FoundTopic { note: note.filter(|note| note.name == name), name, partitions: 0, has_batches: false };
+            for entry in self.disk.list(&path)? {
+                let Some(number) = entry.strip_prefix(PARTITION_PREFIX).and_then(|n| n.parse::<i32>().ok()) else {
+                    continue;
+                };
+                topic.partitions = topic.partitions.max(number.saturating_add(1));
+                topic.has_batches |= self.has_batches(&path.join(&entry))?;
+            }
+            found.push(topic);
+        }
+        Ok(found)
+    }
+
+    fn has_batches(&self, partition: &Path) -> io::Result<bool> {
+        for file in self.disk.list(partition)?.iter().filter(|file| file.ends_with(LOG_SUFFIX)) {
+            let mut is_batch = false;
+            walk_log(self.disk.as_ref(), &partition.join(file), true)?.run(|_, found| {
+                is_batch = match found {
+                    Found::Batch { .. } => true,
+                    Found::Damage(damage) => damage.next.is_some(),
+                };
+                Ok(false)
+            })?;
+            if is_batch {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Names in the directory that look like topics, known or not.
@@ -242,15 +302,21 @@ impl DataDir {
     /// The last checkpoints; `None` if they are missing or damaged, which costs time and nothing else. A disk that does
     /// not let them be read is another matter: what was trimmed would be there again.
     pub fn read_checkpoints(&self) -> io::Result<Option<BTreeMap<TopicPartition, Checkpoint>>> {
-        found(whole_file::read_as(self.disk.as_ref(), &self.own("checkpoints"), |sealed| {
-            let text = std::str::from_utf8(whole_file::unseal(sealed)?).ok()?;
-            text.lines().map(parse_checkpoint).collect()
-        }))
+        let parse = |sealed: &[u8]| parse_checkpoints(whole_file::unseal(sealed)?);
+        match whole_file::read_as(self.disk.as_ref(), &self.own("checkpoints"), parse) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read,
+        }
+    }
+
+    /// Makes durable that the marker of the last clean stop is gone.
+    pub fn settle_start(&self) -> io::Result<()> {
+        self.disk.sync_dir(&self.path.join(OWN))
     }
 
     /// Says that everything is flushed and closed. The last thing a clean stop does.
     pub fn note_clean_stop(&self) -> io::Result<()> {
-        whole_file::replace(self.disk.as_ref(), &self.own("stopped"), &whole_file::seal(b"clean\n".to_vec()))
+        whole_file::replace(self.disk.as_ref(), &self.own("stopped"), &whole_file::seal(CLEAN.to_vec()))
     }
 
     fn own(&self, name: &str) -> PathBuf {
@@ -259,7 +325,7 @@ impl DataDir {
 
     fn identity(disk: &dyn Disk, own: &Path, broker_id: BrokerId, cluster_id: Option<&str>) -> io::Result<Identity> {
         let path = own.join("identity");
-        let read = whole_file::read_as(disk, &path, |sealed| serde_json::from_slice(whole_file::unseal(sealed)?).ok());
+        let read = whole_file::read_as(disk, &path, |sealed| Identity::parse(whole_file::unseal(sealed)?));
         match read {
             Ok(Some(known)) => return Ok(known),
             Ok(None) => ::log::warn!("{} is damaged and is written anew; the cluster id changes", path.display()),
@@ -274,13 +340,16 @@ impl DataDir {
         Ok(identity)
     }
 
-    /// Reads how the last run ended, and makes sure that this one, if it is killed, does not look clean.
+    /// Reads how the last run ended, and takes the marker of a clean stop away, so that this run does not look clean if
+    /// it is killed. That it is gone need not be durable before the broker answers: a marker that comes back by a power
+    /// cut vouches only for the partitions that the checkpoints of that stop name, and their state files are read
+    /// whatever it says.
     fn note_start(disk: &dyn Disk, own: &Path) -> io::Result<LastStop> {
         let stopped = own.join("stopped");
-        let seal = |sealed: &[u8]| whole_file::unseal(sealed).map(drop);
-        let clean = whole_file::read_as(disk, &stopped, seal).is_ok_and(|seal| seal.is_some());
+        let marker = |sealed: &[u8]| whole_file::unseal(sealed).filter(|content| *content == CLEAN).map(drop);
+        let clean = whole_file::read_as(disk, &stopped, marker).is_ok_and(|marker| marker.is_some());
         match disk.remove(&stopped) {
-            Ok(()) => disk.sync_dir(own)?,
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -290,11 +359,32 @@ impl DataDir {
         let before = whole_file::read(disk, &boot_path).unwrap_or_default();
         let same_boot = !boot.is_empty() && whole_file::unseal(&before) == Some(boot.as_slice());
         if !same_boot {
-            // Not flushed: a power cut that takes it begins another boot anyway.
-            whole_file::Prepared::write(disk, &boot_path, &whole_file::seal(boot))?.commit(disk)?;
+            // Not flushed: a power cut that takes it begins another boot anyway. Without it every start counts as one
+            // after a power cut.
+            let written = whole_file::Prepared::write(disk, &boot_path, &whole_file::seal(boot));
+            if let Err(error) = written.and_then(|prepared| prepared.commit(disk)) {
+                ::log::warn!("{} can't be written: {error}", boot_path.display());
+            }
         }
         Ok(LastStop { clean, same_boot })
     }
+}
+
+/// Whether this is what the broker writes under that name into its own directory, without the seal.
+pub(super) fn is_plausible(name: &str, content: &[u8]) -> bool {
+    match name {
+        "identity" => Identity::parse(content).is_some(),
+        "checkpoints" => parse_checkpoints(content).is_some(),
+        "stopped" => content == CLEAN,
+        // A UUID and a line's end, or nothing where the system has none.
+        "boot" => content.is_empty() || content.len() == 37 && !content.contains(&b' '),
+        _ => true,
+    }
+}
+
+/// Whether a directory with these names in it is a topic's.
+pub(super) fn has_partitions(names: &[String]) -> bool {
+    names.iter().any(|name| name.strip_prefix(PARTITION_PREFIX).is_some_and(|n| n.parse::<i32>().is_ok()))
 }
 
 /// Whether a broker runs on this data directory now: for who only looks, and takes nothing.
@@ -332,12 +422,8 @@ fn check_format(disk: &dyn Disk, path: &Path) -> Result<(), DataDirError> {
     }
 }
 
-/// A file that is missing has nothing in it.
-fn found<T>(read: io::Result<Option<T>>) -> io::Result<Option<T>> {
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => read,
-    }
+fn parse_checkpoints(text: &[u8]) -> Option<BTreeMap<TopicPartition, Checkpoint>> {
+    std::str::from_utf8(text).ok()?.lines().map(parse_checkpoint).collect()
 }
 
 fn parse_checkpoint(line: &str) -> Option<(TopicPartition, Checkpoint)> {

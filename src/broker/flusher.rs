@@ -107,9 +107,11 @@ impl Flusher {
     }
 
     fn flush(&self, round: &[Arc<Partition>]) {
-        let logs: Vec<_> = round.iter().map(|partition| partition.log()).collect();
+        // Only what was appended to is here, so none of them is offline.
+        let online = round.iter().filter_map(|partition| Some((partition, partition.online()?)));
+        let (partitions, logs): (Vec<_>, Vec<_>) = online.unzip();
         let outcomes = flush_many(self.disk.as_ref(), &logs);
-        for (partition, outcome) in round.iter().zip(outcomes) {
+        for (partition, outcome) in partitions.into_iter().zip(outcomes) {
             if let Err(error) = outcome {
                 ::log::error!("{}: {error}", partition.name());
             }

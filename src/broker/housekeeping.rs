@@ -27,8 +27,9 @@ impl Core {
     pub fn keep_house(&self, now: Now) {
         for topic in self.topics().iter() {
             for partition in &topic.partitions {
-                partition.log().expire_producers(now);
-                match partition.log().retain(now, partition.high_watermark()) {
+                let Some(log) = partition.online() else { continue };
+                log.expire_producers(now);
+                match log.retain(now, partition.high_watermark()) {
                     Ok(removed) if removed.removed_segments > 0 => {
                         ::log::info!(
                             "{}: removed {} segments, {} bytes; the log starts at {} now",
@@ -52,7 +53,8 @@ fn flush_by_time(core: &Core, looked_at: &mut HashMap<TopicPartition, i64>, now:
     for topic in core.topics().iter() {
         let Some(interval_ms) = topic.config.flush_ms else { continue };
         for partition in &topic.partitions {
-            if partition.log().flushed_end() >= partition.log().log_end() {
+            let Some(log) = partition.online() else { continue };
+            if log.flushed_end() >= log.log_end() {
                 looked_at.remove(partition.name());
                 continue;
             }
@@ -71,6 +73,9 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
     let mut last_checkpoint = last_retention;
     let mut last_expiry = last_retention;
     let mut unflushed_since = HashMap::new();
+    if let Err(error) = core.data().settle_start() {
+        ::log::warn!("the data directory can't be flushed: {error}");
+    }
     core.restore_reserve();
     loop {
         match work.recv_timeout(TICK) {
@@ -86,6 +91,8 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
         if core.reserve().is_spent() {
             core.restore_reserve();
         }
+        core.retry_offline(now);
+        core.retry_loading(now);
         flush_by_time(core, &mut unflushed_since, now);
         if now.mono_ms - last_retention >= core.config().retention_check_interval_ms {
             core.keep_house(now);
@@ -182,8 +189,8 @@ mod tests {
         for _ in 0..5 {
             broker.append(&topic);
         }
-        let start = || topic.partitions[0].log().log_start().0;
-        topic.partitions[0].log().flush().expect("flushed");
+        let start = || topic.partitions[0].log().expect("online").log_start().0;
+        topic.partitions[0].log().expect("online").flush().expect("flushed");
         topic.partitions[0].after_flush();
         broker.core.keep_house(broker.core.now());
         assert_eq!(start(), 0, "nothing is too old yet");
@@ -198,7 +205,7 @@ mod tests {
         for _ in 0..5 {
             broker.append(&topic);
         }
-        topic.partitions[0].log().flush().expect("flushed");
+        topic.partitions[0].log().expect("online").flush().expect("flushed");
         topic.partitions[0].after_flush();
         broker.clock.advance(Duration::from_secs(1_000_000_000));
         broker.core.keep_house(broker.core.now());

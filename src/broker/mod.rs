@@ -8,7 +8,7 @@
 //! group_settings  what groups set themselves            fetch_sessions/  which partitions a client named before
 //! partition     a log and how far it is safe to read    flusher     group commit
 //! waiting       who waits, and how they are woken       housekeeping  what is due by and by
-//! cleaning      compaction of what is due
+//! cleaning      compaction of what is due               opening, offline  the start; what could not be opened
 //! ```
 //!
 //! What always holds: a handler never blocks (it answers, or returns what it waits for); time is handed in; nothing
@@ -26,13 +26,18 @@ mod flusher;
 mod group_settings;
 mod groups;
 mod housekeeping;
+mod offline;
+mod opening;
+mod own_files;
 mod partition;
 mod reserve;
+mod restore;
 mod settings;
 #[cfg(test)]
 mod simulation;
 mod text;
 mod topic_changes;
+mod topic_note;
 mod topics;
 mod waiting;
 
@@ -41,7 +46,9 @@ pub use answer::{Answer, Pending, Reply};
 pub use api::answer;
 pub use caller::{Caller, ListenerName, Operation, Resource, authorize};
 pub use data_dir::is_in_use;
+pub use groups::GroupRecord;
 pub use housekeeping::{Chore, run as keep_house};
+pub use own_files::{OwnProblem, check_own_files};
 pub use partition::Partition;
 pub use text::{TextSession, TextStep};
 pub use topics::{NewTopic, Topic, TopicError};

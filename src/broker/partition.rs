@@ -2,15 +2,20 @@
 //!
 //! Visible means safe: under `flush.policy=fsync` the high watermark never passes the flushed end, so nobody reads
 //! what a power cut can take back. Under `os` it follows the log end. It never goes back.
+//!
+//! A partition whose log could not be opened is offline: it is there, and says why it can't be used, until a later try
+//! (`offline`) gives it its log. From then on it keeps it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
+use super::data_dir::Checkpoint;
+use super::offline::Offline;
 use super::waiting::{Subscription, WaitList, Waker};
 use crate::base::{LeaderEpoch, Now, Offset, TopicPartition, Uuid};
-use crate::log::{AppendError, Appended, FlushPolicy, LogSettings, PartitionLog};
+use crate::log::{AppendError, Appended, FlushPolicy, LogError, LogSettings, OpenAs, PartitionLog};
 use crate::record::{BatchError, BatchRules, Packing, ValidBatch, repack};
 
 /// What a topic's settings mean for each of its partitions.
@@ -47,7 +52,9 @@ pub enum Kept {
 pub struct Partition {
     name: TopicPartition,
     topic_id: Uuid,
-    log: PartitionLog,
+    log: OnceLock<PartitionLog>,
+    /// Why there is no log; `None` once there is one.
+    offline: Mutex<Option<Offline>>,
     leader_epoch: AtomicI32,
     high_watermark: AtomicI64,
     settings: RwLock<Arc<PartitionSettings>>,
@@ -69,22 +76,41 @@ impl Partition {
     pub fn new(
         name: TopicPartition,
         topic_id: Uuid,
-        log: PartitionLog,
+        log: Result<PartitionLog, Offline>,
         epoch: LeaderEpoch,
         settings: Arc<PartitionSettings>,
     ) -> Partition {
-        let safe = if settings.fsync() { log.flushed_end() } else { log.log_end() };
-        Partition {
+        let partition = Partition {
             name,
             topic_id,
             leader_epoch: AtomicI32::new(epoch.0),
-            high_watermark: AtomicI64::new(safe.0),
-            log,
+            high_watermark: AtomicI64::new(0),
+            log: OnceLock::new(),
+            offline: Mutex::new(None),
             settings: RwLock::new(settings),
             progress: WaitList::new(),
             deleted: AtomicBool::new(false),
             flush_wanted: AtomicBool::new(false),
+        };
+        match log {
+            Ok(log) => partition.come_online(log),
+            Err(offline) => *partition.offline.lock() = Some(offline),
         }
+        partition
+    }
+
+    /// From now on there is a log.
+    pub(super) fn come_online(&self, log: PartitionLog) {
+        let settings = self.settings();
+        log.set_settings(settings.log.clone());
+        let safe = if settings.fsync() { log.flushed_end() } else { log.log_end() };
+        // Whoever finds a log finds how far it is safe, too.
+        self.high_watermark.store(safe.0, Ordering::Release);
+        if self.log.set(log).is_err() {
+            ::log::error!("{} was opened twice", self.name);
+        }
+        *self.offline.lock() = None;
+        self.progress.wake_all();
     }
 
     pub fn name(&self) -> &TopicPartition {
@@ -95,8 +121,36 @@ impl Partition {
         self.topic_id
     }
 
-    pub fn log(&self) -> &PartitionLog {
-        &self.log
+    /// The log, or why there is none for now.
+    pub fn log(&self) -> Result<&PartitionLog, LogError> {
+        self.log.get().ok_or_else(|| {
+            let reason = self.offline.lock().as_ref().map_or_else(String::new, |offline| offline.reason.clone());
+            LogError::Offline { partition: self.name.to_string(), reason }
+        })
+    }
+
+    /// The log, for who has nothing to do where there is none.
+    pub fn online(&self) -> Option<&PartitionLog> {
+        self.log.get()
+    }
+
+    /// Why there is no log, to look at and to change.
+    pub(super) fn offline(&self) -> &Mutex<Option<Offline>> {
+        &self.offline
+    }
+
+    /// What the next start has to know.
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        let OpenAs { recovery_point, log_start, .. } = self.reopen_as();
+        Checkpoint { topic_id: self.topic_id, recovery_point, log_start }
+    }
+
+    /// How the log is opened again, once nobody uses this one any more.
+    pub(super) fn reopen_as(&self) -> OpenAs {
+        if let Some(log) = self.online() {
+            return OpenAs { recovery_point: log.recovery_point(), log_start: log.log_start(), ..OpenAs::unclean() };
+        }
+        self.offline.lock().as_ref().map_or_else(OpenAs::unclean, |offline| offline.start.clone())
     }
 
     pub fn leader_epoch(&self) -> LeaderEpoch {
@@ -110,7 +164,8 @@ impl Partition {
 
     /// The end of what a reader of committed transactions may read.
     pub fn last_stable_offset(&self) -> Offset {
-        self.log.last_stable_offset(self.high_watermark())
+        let high_watermark = self.high_watermark();
+        self.online().map_or(high_watermark, |log| log.last_stable_offset(high_watermark))
     }
 
     pub fn settings(&self) -> Arc<PartitionSettings> {
@@ -118,17 +173,21 @@ impl Partition {
     }
 
     pub fn set_settings(&self, settings: Arc<PartitionSettings>) {
-        self.log.set_settings(settings.log.clone());
         let fsync = settings.fsync();
+        let log_settings = settings.log.clone();
+        // First: a log that is opened meanwhile is given what stands here.
         *self.settings.write() = settings;
+        let Some(log) = self.online() else { return };
+        log.set_settings(log_settings);
         if !fsync {
             // From now on what is written counts; who waits for a flush has what he waits for.
-            self.raise_high_watermark(self.log.log_end());
+            self.raise_high_watermark(log.log_end());
         }
     }
 
     /// Appends one batch: the only way in, for clients, the text protocol and the broker's own records.
     pub fn append(&self, batch: &ValidBatch<'_>, now: Now) -> Result<Appended, AppendError> {
+        let log = self.log()?;
         let epoch = self.leader_epoch();
         let settings = self.settings();
         let appended = match settings.packing {
@@ -139,15 +198,15 @@ impl Partition {
                 if bytes > max {
                     return Err(BatchError::TooLarge { bytes, max }.into());
                 }
-                self.log.append(&ValidBatch::built_here(&packed)?, epoch, now)?
+                log.append(&ValidBatch::built_here(&packed)?, epoch, now)?
             }
-            _ => self.log.append(batch, epoch, now)?,
+            _ => log.append(batch, epoch, now)?,
         };
         let counts_unflushed = !settings.fsync();
         #[cfg(test)]
         let counts_unflushed = counts_unflushed || crate::log::is_left_out(crate::log::RecoveryRule::HighWatermark);
         if counts_unflushed {
-            self.raise_high_watermark(self.log.log_end());
+            self.raise_high_watermark(log.log_end());
         }
         Ok(appended)
     }
@@ -158,7 +217,8 @@ impl Partition {
     }
 
     pub fn kept(&self, promise: &Promise) -> Kept {
-        if !self.log.survived(Offset(promise.until.0 - 1), promise.cuts) {
+        let survived = |log: &PartitionLog| log.survived(Offset(promise.until.0 - 1), promise.cuts);
+        if !self.online().is_some_and(survived) {
             Kept::Never
         } else if self.high_watermark() >= promise.until {
             Kept::Yes
@@ -171,23 +231,27 @@ impl Partition {
 
     /// Where an epoch ended, or the newest one below it (KIP-101). The current one ends where the log does, even if
     /// nothing was appended in it.
-    pub fn end_of_epoch(&self, epoch: LeaderEpoch) -> (LeaderEpoch, Offset) {
+    pub fn end_of_epoch(&self, epoch: LeaderEpoch) -> Result<(LeaderEpoch, Offset), LogError> {
+        let log = self.log()?;
         if epoch == self.leader_epoch() {
-            return (epoch, self.log.log_end());
+            return Ok((epoch, log.log_end()));
         }
-        self.log.epoch_for_end(epoch)
+        Ok(log.epoch_for_end(epoch))
     }
 
     /// Whether a flush is due now, though nobody waits for it.
     pub fn flush_is_due(&self) -> bool {
+        let Some(log) = self.online() else { return false };
         let settings = self.settings.read();
-        let unflushed = self.log.log_end().since(self.log.flushed_end());
+        let unflushed = log.log_end().since(log.flushed_end());
         unflushed > 0 && (settings.fsync() || settings.flush_messages.is_some_and(|count| unflushed >= count))
     }
 
     /// The log was flushed, or failed to be: lets everybody who waits look again.
     pub fn after_flush(&self) {
-        self.raise_high_watermark(self.log.flushed_end());
+        if let Some(log) = self.online() {
+            self.raise_high_watermark(log.flushed_end());
+        }
         self.progress.wake_all();
     }
 

@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use super::catalogue::CommandLogError;
+use super::data_dir::DataDirError;
 use super::partition::Partition;
 use crate::base::Now;
-use crate::log::{AppendError, Appended, Disk, OpenMode};
+use crate::log::{AppendError, Appended, Disk, OpenMode, PartitionLog};
 use crate::record::ValidBatch;
 
 /// Thousands of commits and deletions, or the checkpoints of as many partitions.
@@ -36,6 +37,12 @@ impl DiskFull for io::Error {
 impl DiskFull for AppendError {
     fn is_disk_full(&self) -> bool {
         AppendError::is_disk_full(self)
+    }
+}
+
+impl DiskFull for DataDirError {
+    fn is_disk_full(&self) -> bool {
+        matches!(self, DataDirError::Io { source, .. } if source.is_disk_full())
     }
 }
 
@@ -89,7 +96,7 @@ impl Reserve {
         self.spend_on(|| {
             let appended = partition.append(batch, now);
             if appended.as_ref().is_err_and(AppendError::is_disk_full) {
-                partition.log().expect_room();
+                partition.online().into_iter().for_each(PartitionLog::expect_room);
             }
             appended
         })

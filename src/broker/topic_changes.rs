@@ -19,7 +19,7 @@ use super::settings::partition_settings;
 use super::topics::{NewTopic, PARTITIONS_PER_TOPIC_MAX, Topic, TopicError};
 use crate::base::{ErrorCode, LeaderEpoch, PartitionId, TopicName, TopicPartition, Uuid};
 use crate::config::TopicOverrides;
-use crate::log::OpenAs;
+use crate::log::{OpenAs, PartitionLog};
 
 fn refused(code: ErrorCode, sentence: impl Into<String>) -> TopicError {
     TopicError::Refused { code, sentence: sentence.into() }
@@ -100,6 +100,7 @@ impl Core {
         self.apply_settings(&topic, &Arc::new(partition_settings(&config, &self.config())));
         let topic = Arc::new(topic.changed(topic.partitions.clone(), overrides, config));
         self.publish(|topics| topics.insert(Arc::clone(&topic)));
+        self.note_topic(&topic);
         Ok(topic)
     }
 
@@ -130,7 +131,7 @@ impl Core {
         let partitions = || topic.iter().flat_map(|topic| &topic.partitions);
         partitions().for_each(|partition| partition.mark_deleted());
         // A new topic of the same name has the same directories: nothing of this one may touch them any more.
-        partitions().for_each(|partition| partition.log().retire());
+        partitions().filter_map(|partition| partition.online()).for_each(PartitionLog::retire);
         let deleted = self
             .reserve()
             .spend_on(|| self.data().set_aside(name, id))
@@ -157,8 +158,7 @@ impl Core {
         });
         let reopened = found.and_then(|_| {
             self.open_topic(&topic.name, topic.id, &entry.epochs, topic.overrides.clone(), &|index| {
-                let log = topic.partitions[index.0 as usize].log();
-                OpenAs { recovery_point: log.recovery_point(), log_start: log.log_start(), ..OpenAs::unclean() }
+                topic.partitions[index.0 as usize].reopen_as()
             })
         });
         match reopened {
@@ -181,11 +181,8 @@ impl Core {
     /// A start without them would make a topic of that name that is empty.
     pub(super) fn bring_back_undecided(&self, known: &BTreeMap<TopicName, TopicEntry>) -> Result<(), OpenError> {
         for (name, entry) in known {
-            let moved = self.data().bring_back(name, entry.id).map_err(|source| OpenError::Topic {
-                topic: name.clone(),
-                source: TopicError::Disk { what: format!("moving the files of topic \"{name}\" back"), source },
-            })?;
-            if moved {
+            let moved = self.data().bring_back(name, entry.id);
+            if moved.map_err(|source| OpenError::BringBack { topic: name.clone(), source })? {
                 ::log::warn!("the deletion of topic \"{name}\" was cut short; the topic stays");
             }
         }
@@ -242,9 +239,9 @@ impl Core {
         self.reserve().spend_on(|| decisions.decide(&command))?;
         let settings = Arc::new(partition_settings(&config, &self.config()));
         self.apply_settings(&topic, &settings);
-        self.publish(|topics| {
-            topics.insert(Arc::new(topic.changed(topic.partitions.clone(), overrides, config)));
-        });
+        let changed = Arc::new(topic.changed(topic.partitions.clone(), overrides, config));
+        self.publish(|topics| topics.insert(Arc::clone(&changed)));
+        self.note_topic(&changed);
         Ok(())
     }
 
@@ -318,19 +315,8 @@ impl Core {
         start: OpenAs,
     ) -> Result<Arc<Partition>, TopicError> {
         let name = TopicPartition { topic: topic.clone(), partition: index };
-        let path = self.data().partition_path(&name);
-        let disk = Arc::clone(self.data().disk());
-        let (log, report) = crate::log::PartitionLog::open(
-            disk,
-            &path,
-            settings.log.clone(),
-            start.with_pool(self.file_pool()),
-            self.now(),
-        )?;
-        for finding in &report.findings {
-            ::log::warn!("{name}: {finding}");
-        }
-        Ok(Arc::new(Partition::new(name, id, log, epoch, settings)))
+        let log = self.open_log(&name, &settings, start)?;
+        Ok(Arc::new(Partition::new(name, id, Ok(log), epoch, settings)))
     }
 }
 

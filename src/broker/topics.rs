@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::catalogue::CommandLogError;
 use super::partition::Partition;
+use super::topic_note::TopicNote;
 use crate::base::{ErrorCode, PartitionId, TopicName, Uuid, nearest};
 use crate::config::{TopicConfig, TopicOverrides};
 use crate::log::LogError;
@@ -47,6 +48,16 @@ impl Topic {
         config: TopicConfig,
     ) -> Topic {
         Topic::new(self.name.clone(), self.id, partitions, overrides, config)
+    }
+
+    /// What its directory carries of the catalogue.
+    pub(super) fn note(&self) -> TopicNote {
+        TopicNote {
+            name: self.name.clone(),
+            id: self.id,
+            partitions: self.partitions.len() as i32,
+            settings: self.overrides.as_map().clone(),
+        }
     }
 
     /// The next partition when records are dealt in turn.

@@ -6,7 +6,9 @@
 
 pub mod admin;
 pub mod args;
+mod bench;
 pub mod consume;
+mod delivery;
 mod direct;
 pub mod escape;
 mod failure;

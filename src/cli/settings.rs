@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::args::{BOOTSTRAP_ENV, CONFIG_ENV, ClientArgs};
 use super::failure::{Failure, reason};
 use super::interrupts::Interrupts;
-use crate::client::{Address, ClientConfig, Stop};
+use crate::client::consumer::Isolation;
+use crate::client::{Address, ClientConfig, ConsumerConfig, Stop};
 use crate::config::{ClientSettings, ConfigError, Origin, Settings};
 
 /// What a client program was told; a flag goes before the environment, that before the file, that before the default.
@@ -26,6 +27,20 @@ pub fn client_config(settings: &ClientSettings, args: &ClientArgs, stop: Option<
         retry_backoff: ms(settings.retry_backoff_ms),
         retry_backoff_max: ms(settings.retry_backoff_max_ms),
         stop: stop.map(|interrupts| Arc::new(interrupts.clone()) as Arc<dyn Stop>),
+    }
+}
+
+/// How topics are read with these settings.
+pub fn consumer_config(settings: &ClientSettings) -> ConsumerConfig {
+    let consumer = &settings.consumer;
+    let bytes = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
+    ConsumerConfig {
+        isolation: if consumer.read_committed { Isolation::Committed } else { Isolation::Uncommitted },
+        fetch_bytes: bytes(consumer.fetch_bytes_max),
+        partition_bytes: bytes(consumer.partition_bytes_max),
+        fetch_bytes_min: consumer.fetch_bytes_min,
+        fetch_wait: Duration::from_millis(u64::try_from(consumer.fetch_wait_max_ms).unwrap_or(0)),
+        ..ConsumerConfig::default()
     }
 }
 

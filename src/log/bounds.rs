@@ -15,6 +15,9 @@ pub const SEEK_WINDOW_BYTES: usize = 4 * 1024;
 /// Read at once when batches are verified one after the other.
 pub const SCAN_WINDOW_BYTES: usize = 128 * 1024;
 
+/// A start that reads log data tells of so much at once.
+pub const PROGRESS_BYTES: u64 = 1024 * 1024;
+
 /// Places in a segment known to be good; when there are more, the shortest is forgotten (and verified again).
 pub const VERIFIED_RANGES: usize = 16;
 

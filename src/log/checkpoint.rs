@@ -80,6 +80,8 @@ impl PartitionLog {
         if safe {
             writer.unsafe_below = None;
             for sealed in &writer.sealed {
+                let left = sealed.segment.write_indexes_left();
+                left.map_err(LogError::io("write the indexes of", sealed.segment.log_path()))?;
                 if let Some(state) = &sealed.state {
                     states.push(write_state(sealed.next_offset, state)?);
                 }

@@ -173,6 +173,17 @@ impl<E: Entry> EntryFile<E> {
         Ok(())
     }
 
+    pub fn is_written(&self) -> bool {
+        self.state.lock().pending.is_empty()
+    }
+
+    /// Has the entries of `other` from now on, those in memory included; the file is the same.
+    pub fn take_over(&self, other: &EntryFile<E>) {
+        let taken = std::mem::replace(&mut *other.state.lock(), State { on_file: 0, pending: Vec::new(), last: None });
+        *self.state.lock() = taken;
+        self.hint.store(0, Ordering::Relaxed);
+    }
+
     pub fn sync(&self) -> io::Result<()> {
         self.file()?.sync_data()
     }

@@ -15,6 +15,8 @@ pub enum LogError {
     Failed { dir: PathBuf, reason: String, is_full: bool },
     #[error("the log in {} was retired: its topic is deleted", dir.display())]
     Retired { dir: PathBuf },
+    #[error("{partition} could not be opened ({reason}); it is tried again by and by")]
+    Offline { partition: String, reason: String },
 }
 
 impl LogError {
@@ -32,7 +34,7 @@ impl LogError {
         match self {
             LogError::Io { source, .. } => is_disk_full(source),
             LogError::Failed { is_full, .. } => *is_full,
-            LogError::Retired { .. } => false,
+            LogError::Retired { .. } | LogError::Offline { .. } => false,
         }
     }
 }

@@ -27,19 +27,23 @@ pub(super) struct Inventory {
     pub states: BTreeSet<Offset>,
 }
 
-pub(super) fn take(files: &Files, report: &mut OpenReport) -> Result<Inventory, LogError> {
-    let (disk, dir) = (&*files.disk, &files.dir);
-    let names = match disk.list(dir) {
-        Ok(names) => names,
+/// The names in the directory, which is made if it is missing.
+pub(super) fn list(files: &Files) -> Result<Vec<String>, LogError> {
+    match files.disk.list(&files.dir) {
+        Ok(names) => Ok(names),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_dir(files).map_err(LogError::io("make the directory", dir))?;
-            return Ok(Inventory::default());
+            make_dir(files).map_err(LogError::io("make the directory", &files.dir))?;
+            Ok(Vec::new())
         }
-        Err(error) => return Err(LogError::io("list", dir)(error)),
-    };
+        Err(error) => Err(LogError::io("list", &files.dir)(error)),
+    }
+}
+
+pub(super) fn take(files: &Files, names: &[String], report: &mut OpenReport) -> Result<Inventory, LogError> {
+    let (disk, dir) = (&*files.disk, &files.dir);
     let mut inventory = Inventory::default();
     let mut beside = Vec::new();
-    for name in &names {
+    for name in names {
         match names::meaning(name) {
             Meaning::Segment(base, Kind::Log) => {
                 let path = dir.join(name);
@@ -87,18 +91,21 @@ pub(super) fn sweep(files: &Files, path: &Path, why: &str, report: &mut OpenRepo
     }
 }
 
-/// The epochs as their file has them; `None` if it is missing or damaged.
-pub(super) fn read_epochs(files: &Files, report: &mut OpenReport) -> Result<Option<Epochs>, LogError> {
+/// The epochs as their file has them; `None` if it is missing, damaged or out of reach.
+pub(super) fn read_epochs(files: &Files, report: &mut OpenReport) -> Option<Epochs> {
     let path = files.dir.join(names::LEADER_EPOCHS);
     match whole_file::read_as(&*files.disk, &path, Epochs::from_text) {
         Ok(epochs) => {
             if epochs.is_none() {
                 report.note(format!("{} is damaged; it is made anew from the batches", path.display()));
             }
-            Ok(epochs)
+            epochs
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(LogError::io("read", path)(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            report.note(format!("{} can't be read; it is made anew from the batches: {error}", path.display()));
+            None
+        }
     }
 }
 

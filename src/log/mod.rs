@@ -7,7 +7,7 @@
 //! ```text
 //! partition  append  flush  checkpoint  read  times  retention     what a log does
 //! compaction                                                    the newest record of each key, and no other
-//! recovery  inventory  walk  ready                                 what a start finds, and makes of it
+//! recovery  inventory  walk  ready  scan_progress                   what a start finds, and makes of it
 //! segment  seek  scan  verified                                    a file of batches
 //! inspect  check                                                   the same files, seen from outside
 //! entry_file  indexes  txn_index  state_file  epochs  producers    what is kept beside them
@@ -39,12 +39,13 @@ mod real_disk;
 mod recovery;
 mod retention;
 pub mod scan;
+mod scan_progress;
 mod seek;
 mod segment;
 mod settings;
 mod state_file;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -67,6 +68,7 @@ pub use producers::{ProducerBatch, ProducerState};
 pub use read::LogSlice;
 pub use real_disk::RealDisk;
 pub use retention::Retained;
+pub use scan_progress::ScanProgress;
 pub use segment::SegmentSummary;
 pub use settings::{FlushPolicy, LogSettings, OpenAs, OpenReport, TimestampType};
 pub use state_file::{LogState, StateFlaw};

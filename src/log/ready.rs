@@ -245,7 +245,7 @@ impl Segment {
             && (time_found == time_bytes || time_found == closing))
     }
 
-    /// Makes both indexes anew from the batches, and writes them. Damaged places are stepped over.
+    /// Makes both indexes anew from the batches, and writes them if the disk lets it. Damaged places are stepped over.
     pub fn rebuild_indexes(&self, end: u64, bound: Offset, gaps: bool) -> io::Result<()> {
         let file = self.log_file()?;
         self.verified.lock().forget_holes();
@@ -276,9 +276,12 @@ impl Segment {
         }
         self.note_missing_end(damage.map_or(end, |(position, _)| position), scanner.expected(), bound, gaps);
         self.set_growth(Growth { aborted: self.growth().aborted, ..fresh.growth() });
-        let (index, time_index) = (fresh.index.len(), fresh.time_index.len());
-        fresh.write_indexes()?;
-        self.index.adopt(index)?;
-        self.time_index.adopt(time_index)
+        if let Err(error) = fresh.write_indexes() {
+            // They serve from memory as well.
+            ::log::warn!("{}: its indexes can't be written yet: {error}", self.log_path().display());
+        }
+        self.index.take_over(&fresh.index);
+        self.time_index.take_over(&fresh.time_index);
+        Ok(())
     }
 }

@@ -4,6 +4,9 @@
 //! everything beside the data is brought up to date on the way. Above the recovery point the tail is cut at the first
 //! bad batch: it was never acknowledged. Below it nothing is cut: damage becomes a hole, both sides stay, and offsets
 //! are never given out twice. A state file that is missing or damaged costs time, not the start.
+//!
+//! Nothing that recovery writes is needed to go on: what the disk does not take (indexes on a full one, above all) stays
+//! in memory until a checkpoint can write it. Only a log that can't be read is not opened.
 
 use std::sync::Arc;
 
@@ -12,7 +15,7 @@ use super::epochs::Epochs;
 use super::error::LogError;
 use super::files::Files;
 use super::inventory::{self, Inventory};
-use super::names::Kind;
+use super::names::{self, Kind};
 use super::partition::{Mark, Recent, Sealed, Shown, Writer};
 use super::producers::Producers;
 use super::ready::read_state;
@@ -45,12 +48,17 @@ pub(super) fn recover(
     now: Now,
     report: &mut OpenReport,
 ) -> Result<Recovered, LogError> {
-    compaction::settle(files, report)?;
-    let compaction = Progress::read(files, report)?;
+    let mut in_dir = inventory::list(files)?;
+    if compaction::settle(files, &in_dir, report)? {
+        in_dir = inventory::list(files)?;
+    }
+    let was_compacted = in_dir.iter().any(|name| name == names::COMPACTION);
+    let compaction = if was_compacted { Progress::read(files, report) } else { None };
     let gaps_below = compaction::gaps_below(compaction.as_ref(), settings);
-    let mut found = inventory::take(files, report)?;
-    let state = newest_state(files, &mut found, report)?;
-    let known_end = state.as_ref().map_or(Offset::ZERO, |state| state.next_offset).max(start.recovery_point);
+    let mut found = inventory::take(files, &in_dir, report)?;
+    let (state, vouched) = newest_state(files, &mut found, report);
+    let known_end = state.as_ref().map_or(Offset::ZERO, |state| state.next_offset);
+    let known_end = known_end.max(vouched).max(start.recovery_point);
     let mut segments: Vec<Arc<Segment>> = found
         .segments
         .iter()
@@ -68,7 +76,7 @@ pub(super) fn recover(
         true => Offset(i64::MAX),
         false => hole_below,
     };
-    let mut walk = Walk::new(files, gaps_below, start.log_start, hole_below, now, report);
+    let mut walk = Walk::new(files, gaps_below, start, hole_below, now, report);
     let mut begin = match &state {
         Some(state) => resume(&segments, state, &mut walk)?,
         None => Begin { segment: 0, position: 0, offset: segments.first().map_or(log_start, |first| first.base) },
@@ -109,8 +117,11 @@ pub(super) fn recover(
     Ok(recovered.assemble(left, &begin, known_end, start.clean))
 }
 
-/// The newest state file that can be believed. Those that can't be, and newer ones, are removed.
-fn newest_state(files: &Files, found: &mut Inventory, report: &mut OpenReport) -> Result<Option<LogState>, LogError> {
+/// The newest state file that can be believed. Those that can't be, and newer ones, are removed; one that the disk does
+/// not give stays, and its name vouches for what it was written for: everything below the offset, the second answer, was
+/// durable.
+fn newest_state(files: &Files, found: &mut Inventory, report: &mut OpenReport) -> (Option<LogState>, Offset) {
+    let mut vouched = Offset::ZERO;
     while let Some(offset) = found.states.last().copied() {
         let path = files.path(offset, Kind::Producers);
         let verdict = match read_state(files, offset) {
@@ -118,10 +129,15 @@ fn newest_state(files: &Files, found: &mut Inventory, report: &mut OpenReport) -
                 Err(format!("{} does not fit the log files", path.display()))
             }
             Ok(verdict) => verdict,
-            Err(error) => return Err(LogError::io("read", path)(error)),
+            Err(error) => {
+                report.note(format!("{} can't be read, so more is read instead: {error}", path.display()));
+                vouched = vouched.max(offset);
+                found.states.remove(&offset);
+                continue;
+            }
         };
         match verdict {
-            Ok(state) => return Ok(Some(state)),
+            Ok(state) => return (Some(state), vouched),
             Err(why) => {
                 report.note(why);
                 inventory::sweep(files, &path, "is of no use", report);
@@ -129,7 +145,7 @@ fn newest_state(files: &Files, found: &mut Inventory, report: &mut OpenReport) -
             }
         }
     }
-    Ok(None)
+    (None, vouched)
 }
 
 /// A segment begins inside the one that the state describes.
@@ -191,7 +207,9 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     if file_bytes > summary.log_bytes {
         // Left by a write that was taken back before the next segment began.
         let cut = segment.cut(summary.log_bytes).and_then(|()| segment.hold_for_writing()?.sync_data());
-        cut.map_err(LogError::io("shorten", segment.log_path()))?;
+        if let Err(error) = cut {
+            walk.report.note(format!("{} can't be shortened: {error}", segment.log_path().display()));
+        }
         segment.release();
     }
     // Its indexes may have been written since the last checkpoint, and are not known to be on disk.
@@ -205,7 +223,7 @@ fn begin_leaves_something(segments: &[Arc<Segment>], begin: &Begin) -> bool {
 }
 
 fn read_epochs(files: &Files, segments: &[Arc<Segment>], begin: &Begin, walk: &mut Walk<'_>) -> Result<(), LogError> {
-    if let Some(epochs) = inventory::read_epochs(files, walk.report)? {
+    if let Some(epochs) = inventory::read_epochs(files, walk.report) {
         walk.epochs = epochs;
         walk.epochs.cut_end(begin.offset);
         return Ok(());
@@ -233,7 +251,8 @@ fn walk_segments(segments: &mut Vec<Arc<Segment>>, begin: &Begin, walk: &mut Wal
                 for dropped in segments.drain(n + 1..) {
                     drop_segment(&dropped, walk.report);
                 }
-                whole = true;
+                // What could not be cut off must not end up behind a shorter append.
+                whole = !segment.is_ragged();
             }
         }
         n += 1;

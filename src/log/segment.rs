@@ -281,6 +281,14 @@ impl Segment {
         self.time_index.write_out(self.due_time_entry(&self.growth()))
     }
 
+    /// Writes what a start on a disk without room had to keep in memory.
+    pub fn write_indexes_left(&self) -> io::Result<()> {
+        match self.index.is_written() && self.time_index.is_written() {
+            true => Ok(()),
+            false => self.write_indexes(),
+        }
+    }
+
     pub fn sync_indexes(&self) -> io::Result<()> {
         self.index.sync()?;
         self.time_index.sync()?;
@@ -337,6 +345,11 @@ impl Segment {
         if self.ragged.load(Ordering::Acquire) {
             let _ = self.cut(self.bytes());
         }
+    }
+
+    /// Something lies behind the end that the disk did not cut off.
+    pub fn is_ragged(&self) -> bool {
+        self.ragged.load(Ordering::Acquire)
     }
 
     /// Stays with the files that have its names now, for whoever still reads it when they are replaced.

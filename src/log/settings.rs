@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::file_pool::FilePool;
+use super::scan_progress::ScanProgress;
 use crate::base::Offset;
 
 /// When an append counts as safe (`flush.policy`).
@@ -100,12 +101,14 @@ pub struct OpenAs {
     pub log_start: Offset,
     /// Open files are shared through it; `None` makes a small pool for this log alone.
     pub pool: Option<Arc<FilePool>>,
+    /// Hears of log data that has to be read.
+    pub progress: Option<Arc<ScanProgress>>,
 }
 
 impl OpenAs {
     /// After a clean stop.
     pub fn clean() -> OpenAs {
-        OpenAs { clean: true, recovery_point: Offset::ZERO, log_start: Offset::ZERO, pool: None }
+        OpenAs { clean: true, recovery_point: Offset::ZERO, log_start: Offset::ZERO, pool: None, progress: None }
     }
 
     /// After a crash, or with nothing known at all.
@@ -115,6 +118,11 @@ impl OpenAs {
 
     pub fn with_pool(mut self, pool: &Arc<FilePool>) -> OpenAs {
         self.pool = Some(Arc::clone(pool));
+        self
+    }
+
+    pub fn with_progress(mut self, progress: &Arc<ScanProgress>) -> OpenAs {
+        self.progress = Some(Arc::clone(progress));
         self
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::append::marker_of;
-use super::bounds::SCAN_WINDOW_BYTES;
+use super::bounds::{PROGRESS_BYTES, SCAN_WINDOW_BYTES};
 use super::disk::DiskFile;
 use super::epochs::Epochs;
 use super::error::LogError;
@@ -15,9 +15,10 @@ use super::partition::{Mark, Sealed, Writer};
 use super::producers::Producers;
 use super::ready::read_state;
 use super::scan::{Region, Scanner, Step, Verify};
+use super::scan_progress::ScanProgress;
 use super::seek::{Extent, Place};
 use super::segment::{Growth, Segment};
-use super::settings::OpenReport;
+use super::settings::{OpenAs, OpenReport};
 use super::state_file::LogState;
 use super::txn_index::{self, AbortedTxn, Tally};
 use super::verified::Hole;
@@ -52,6 +53,7 @@ pub(super) struct Walk<'a> {
     /// Walked segments that are not the last.
     pub sealed: Vec<Sealed>,
     log_start: Offset,
+    progress: Option<Arc<ScanProgress>>,
     pub report: &'a mut OpenReport,
 }
 
@@ -62,7 +64,7 @@ impl<'a> Walk<'a> {
     pub fn new(
         files: &'a Files,
         gaps_below: Offset,
-        log_start: Offset,
+        start: &OpenAs,
         hole_below: Offset,
         now: Now,
         report: &'a mut OpenReport,
@@ -78,7 +80,8 @@ impl<'a> Walk<'a> {
             epochs_rebuilt: false,
             scanned_bytes: 0,
             sealed: Vec::new(),
-            log_start,
+            log_start: start.log_start,
+            progress: start.progress.clone(),
             report,
         }
     }
@@ -108,7 +111,9 @@ impl<'a> Walk<'a> {
             return Ok(ending);
         }
         if next_base.is_some() && ending != Ending::Cut {
-            segment.seal().map_err(LogError::io("write the indexes of", segment.log_path()))?;
+            if let Err(error) = segment.seal() {
+                self.unwritten(segment, &error);
+            }
             let state = LogState {
                 next_offset: self.next,
                 log_start: self.log_start.min(self.next),
@@ -119,9 +124,16 @@ impl<'a> Walk<'a> {
             Sealed::queue(&mut self.sealed, Arc::clone(segment), &state);
         } else {
             // A crash may have left half an entry behind those that count.
-            segment.write_indexes().map_err(LogError::io("write the indexes of", segment.log_path()))?;
+            if let Err(error) = segment.write_indexes() {
+                self.unwritten(segment, &error);
+            }
         }
         Ok(ending)
+    }
+
+    /// The disk takes no indexes now. They serve from memory, and the next checkpoint writes them.
+    pub fn unwritten(&mut self, segment: &Segment, error: &io::Error) {
+        self.report.note(format!("{}: its indexes can't be written yet: {error}", segment.log_path().display()));
     }
 
     fn segment_io(&mut self, segment: &Segment, start: u64, next_base: Option<Offset>) -> io::Result<Ending> {
@@ -138,9 +150,8 @@ impl<'a> Walk<'a> {
             segment.set_bytes(start);
             txn_index::truncate(self.files, segment.base, &segment.growth().aborted)?;
         }
-        if start < end {
-            self.scanned_bytes += end - start;
-        }
+        self.scanned_bytes += end.saturating_sub(start);
+        let mut steps = Steps::new(self.progress.as_ref(), start, end);
         let bound = next_base.unwrap_or(Offset(i64::MAX));
         let safe = self.next < self.hole_below;
         let verify = if safe { Verify::Suspects } else { Verify::Everything };
@@ -151,11 +162,12 @@ impl<'a> Walk<'a> {
         let mut after_hole = false;
         let ending = loop {
             let expected = scanner.expected();
+            steps.reached(scanner.position());
             match scanner.step()? {
                 Step::Batch { position, header } => {
                     if header.base_offset > expected && !gaps && !after_hole {
                         if expected >= self.hole_below {
-                            break self.cut(segment, position, end, "offsets are missing before it")?;
+                            break self.cut(segment, position, end, "offsets are missing before it");
                         }
                         self.missing(segment, position, expected, header.base_offset);
                     }
@@ -169,10 +181,10 @@ impl<'a> Walk<'a> {
                 Step::Damage { position, reason } if expected >= self.hole_below => {
                     if next_base == Some(expected) {
                         // Left by a write that was taken back before the next segment began.
-                        self.cut(segment, position, end, &reason.to_string())?;
+                        self.cut(segment, position, end, &reason.to_string());
                         break Ending::Whole;
                     }
-                    break self.cut(segment, position, end, &reason.to_string())?;
+                    break self.cut(segment, position, end, &reason.to_string());
                 }
                 Step::Damage { position, reason } => {
                     self.report.note(format!(
@@ -216,6 +228,7 @@ impl<'a> Walk<'a> {
                 },
             }
         };
+        steps.reached(end);
         if let Some(position) = trusted_from {
             segment.verified.lock().trust_from(position);
         }
@@ -258,7 +271,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Ends the log before `position`.
-    fn cut(&mut self, segment: &Segment, position: u64, end: u64, reason: &str) -> io::Result<Ending> {
+    fn cut(&mut self, segment: &Segment, position: u64, end: u64, reason: &str) -> Ending {
         self.report.cut_bytes += end - position;
         self.report.note(format!(
             "{}: {} bytes were cut at position {position} (offset {}): {reason}",
@@ -266,8 +279,10 @@ impl<'a> Walk<'a> {
             end - position,
             self.next
         ));
-        segment.cut(position)?;
-        Ok(Ending::Cut)
+        if let Err(error) = segment.cut(position) {
+            self.report.note(format!("{} can't be shortened: {error}", segment.log_path().display()));
+        }
+        Ending::Cut
     }
 
     /// Offsets are gone that were there.
@@ -287,6 +302,33 @@ impl<'a> Walk<'a> {
             ));
         }
         segment.verified.lock().add_hole(hole);
+    }
+}
+
+/// Tells of a walk through one segment, now and then.
+struct Steps {
+    progress: Option<Arc<ScanProgress>>,
+    told: u64,
+    end: u64,
+}
+
+impl Steps {
+    fn new(progress: Option<&Arc<ScanProgress>>, start: u64, end: u64) -> Steps {
+        let progress = progress.filter(|_| start < end).cloned();
+        if let Some(progress) = &progress {
+            progress.found(end - start);
+        }
+        Steps { progress, told: start, end }
+    }
+
+    fn reached(&mut self, position: u64) {
+        if let Some(progress) = &self.progress
+            && self.told < self.end
+            && (position >= self.told + PROGRESS_BYTES || position == self.end)
+        {
+            progress.scanned(position - self.told);
+            self.told = position;
+        }
     }
 }
 

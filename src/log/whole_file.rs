@@ -133,4 +133,19 @@ mod tests {
             assert_eq!(unseal(&sealed[..cut]), None, "cut at {cut}");
         }
     }
+
+    #[test]
+    fn what_can_not_be_made_out_is_read_once_more() {
+        let disk = crate::log::memory_disk::MemoryDisk::new();
+        replace(&disk, Path::new("/state"), &seal(b"7\n".to_vec())).expect("written");
+        let parse = |sealed: &[u8]| unseal(sealed).map(<[u8]>::to_vec);
+        for (misread, expected) in [(0, Some(b"7\n".to_vec())), (1, Some(b"7\n".to_vec())), (2, None)] {
+            let mut left = misread;
+            disk.watch_reads(move |_, bytes| {
+                bytes[0] ^= u8::from(left > 0);
+                left = left.saturating_sub(1);
+            });
+            assert_eq!(read_as(&disk, Path::new("/state"), parse).expect("read"), expected, "{misread}");
+        }
+    }
 }

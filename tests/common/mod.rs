@@ -36,7 +36,12 @@ impl Server {
 
     /// A broker on a directory of the test's, which may hold something.
     pub fn start_in(dir: &Path, flags: &[&str]) -> Server {
-        let mut child = command(dir, flags).spawn().expect("rafka-server starts");
+        Server::spawn(&mut command(dir, flags))
+    }
+
+    /// A broker by a command of the test's.
+    pub fn spawn(command: &mut Command) -> Server {
+        let mut child = command.spawn().expect("rafka-server starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a line");

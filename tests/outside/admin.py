@@ -181,6 +181,31 @@ def _(t):
         lacks(plain, "\x1b", command)
 
 
+@both(suite, "bench measures on a topic that goes afterwards, Ctrl-C included, and keeps one that is named")
+def _(t):
+    def names():
+        return t.out("rafka-admin list-topics --output plain")
+
+    document = json.loads(t.out("rafka-admin bench --records 500 -p 2 -z lz4 --output json"))
+    works = [(row["work"], row["until"], row["records"]) for row in document["measurements"]]
+    expected = [("produce", "acknowledged"), ("consume", None), ("latency", "acknowledged"), ("latency", "consumed")]
+    equal(works, [(*work, 500) for work in expected], "what was measured")
+    eventually(lambda: document["topic"] not in names(), "its topic is gone", 10)
+
+    topic = t.topic("Mine")
+    t.sh(f"rafka-admin bench produce --topic {topic} --records 100 --producers 2")
+    row_of(t.out(f"rafka-admin bench consume --topic {topic} --output plain"), "consume", 100)
+    check(topic in names(), f"{topic} is kept")
+
+    with Running("rafka-admin bench latency --rate 500 --duration 1h --output json", t.address) as bench:
+        eventually(lambda: "rafka-bench-" in names(), "it has a topic")
+        name = next(row[0] for row in rows(names()) if row[0].startswith("rafka-bench-"))
+        t.sh(f"rafka-admin wait --topic {name} --records 200 --timeout 30s")
+        equal(bench.end(signal.SIGINT), 130, "exit code after Ctrl-C")
+        equal(json.loads(b"".join(bench.rest()))["interrupted"], True, "what is printed after Ctrl-C")
+    eventually(lambda: name not in names(), "the topic is gone after Ctrl-C", 10)
+
+
 @both(suite, "internal topics are not among the user's")
 def _(t):
     topic = t.topic("Mine")

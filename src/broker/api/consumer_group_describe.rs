@@ -24,6 +24,9 @@ pub fn handle(context: Context<'_>, request: ConsumerGroupDescribeRequest) -> Co
         if !authorize(context.caller, Operation::Describe, Resource::Group(&group_id)) {
             return refusal(ErrorCode::GroupAuthorizationFailed, None);
         }
+        if let Err(code) = context.core.groups().check_read(context.core, &group_id) {
+            return refusal(code, None);
+        }
         match describe(context, &group_id) {
             Ok(group) if with_operations => DescribedGroup { authorized_operations: GROUP_OPERATIONS, ..group },
             Ok(group) => group,

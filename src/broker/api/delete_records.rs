@@ -38,6 +38,7 @@ fn trim(context: Context<'_>, name: &str, index: i32, offset: i64) -> Result<Off
         return Err(ErrorCode::PolicyViolation);
     }
     let partition = topic.partition(index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let log = partition.log().map_err(|error| error.error_code())?;
     let high_watermark = partition.high_watermark();
     let before = if offset == TO_HIGH_WATERMARK { high_watermark } else { Offset(offset) };
     if before.0 < 0 || before > high_watermark {
@@ -49,9 +50,9 @@ fn trim(context: Context<'_>, name: &str, index: i32, offset: i64) -> Result<Off
         ::log::error!("{}: the new start of the log can't be noted: {error}", partition.name());
         ErrorCode::KafkaStorageError
     })?;
-    partition.log().trim(before).map_err(|error| {
+    log.trim(before).map_err(|error| {
         ::log::error!("{}: {error}", partition.name());
         ErrorCode::KafkaStorageError
     })?;
-    Ok(partition.log().log_start())
+    Ok(log.log_start())
 }

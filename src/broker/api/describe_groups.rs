@@ -31,6 +31,9 @@ pub fn handle(context: Context<'_>, request: DescribeGroupsRequest) -> DescribeG
 }
 
 fn describe(context: Context<'_>, group_id: String) -> DescribedGroup {
+    if let Err(code) = context.core.groups().check_read(context.core, &group_id) {
+        return DescribedGroup { error_code: code.code(), group_id, ..Default::default() };
+    }
     let described = context.core.groups().look(context.core, &group_id, context.now, |kind| {
         let GroupKind::Classic(group) = kind else { return None };
         let stable = group.state() == State::Stable;

@@ -47,9 +47,11 @@ fn describe(topic: &Topic, asked: Option<&[DescribableLogDirTopic]>) -> Option<D
         .iter()
         .map(|partition| (partition.name().partition.0, partition))
         .filter(|(index, _)| wanted.as_ref().is_none_or(|wanted| wanted.contains(index)))
-        .map(|(partition_index, partition)| DescribeLogDirsPartition {
+        // Of one that is offline nobody knows the size.
+        .filter_map(|(partition_index, partition)| Some((partition_index, partition.online()?)))
+        .map(|(partition_index, log)| DescribeLogDirsPartition {
             partition_index,
-            partition_size: partition.log().size_bytes() as i64,
+            partition_size: log.size_bytes() as i64,
             // Lag is what a replica that is being moved has still to copy.
             offset_lag: 0,
             is_future_key: false,

@@ -26,7 +26,7 @@ fn producers(context: Context<'_>, topic: &str, index: i32) -> Result<Vec<Produc
     }
     let topic = context.core.topic(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let partition = topic.partition(index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    let known = partition.log().producers();
+    let known = partition.log().map_err(|error| error.error_code())?.producers();
     Ok(known
         .iter()
         .map(|producer| ProducerState {

@@ -110,7 +110,7 @@ impl Reader {
         {
             return Err(ErrorCode::UnsupportedCompressionType.into());
         }
-        let log = partition.log();
+        let log = partition.log().map_err(|error| error.error_code())?;
         let high_watermark = partition.high_watermark();
         let stable = partition.last_stable_offset();
         let log_start = log.log_start();
@@ -122,7 +122,8 @@ impl Reader {
         };
         let from = Offset(asked.fetch_offset);
         if asked.last_fetched_epoch >= 0 {
-            let (epoch, end) = partition.end_of_epoch(LeaderEpoch(asked.last_fetched_epoch));
+            let end = partition.end_of_epoch(LeaderEpoch(asked.last_fetched_epoch));
+            let (epoch, end) = end.map_err(|error| error.error_code())?;
             if epoch.0 < 0 || end.0 < 0 || from < log_start {
                 return Err(ErrorCode::OffsetOutOfRange.into());
             }

@@ -21,5 +21,6 @@ pub fn handle(context: Context<'_>, request: ListGroupsRequest) -> ListGroupsRes
         group_state: group.state.to_owned(),
         group_type: group.kind.to_owned(),
     });
-    ListGroupsResponse { error_code: ErrorCode::None.code(), groups: groups.collect(), ..Default::default() }
+    let verdict = context.core.groups().check_all_read().err().unwrap_or(ErrorCode::None);
+    ListGroupsResponse { error_code: verdict.code(), groups: groups.collect(), ..Default::default() }
 }

@@ -101,7 +101,7 @@ impl Asker {
         if verdict.is_error() {
             return Err(verdict);
         }
-        let log = partition.log();
+        let log = partition.log().map_err(|error| error.error_code())?;
         let upper = match self.replica_id {
             CONSUMER if self.committed_only => partition.last_stable_offset(),
             CONSUMER => partition.high_watermark(),

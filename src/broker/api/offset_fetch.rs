@@ -85,7 +85,10 @@ fn fetch_group(core: &Core, version: i16, asked: Asked) -> OffsetFetchResponseGr
     // A member of the newer protocol that has moved on must not go by what it reads here (since 9).
     let may = |kind: &GroupKind| kind.check_fetch(member_id.as_deref(), member_epoch);
     let verdict = match allowed {
-        true => core.groups().look(core, &group_id, core.now(), may).unwrap_or(Ok(())),
+        true => core
+            .groups()
+            .check_read(core, &group_id)
+            .and_then(|()| core.groups().look(core, &group_id, core.now(), may).unwrap_or(Ok(()))),
         false => Err(ErrorCode::GroupAuthorizationFailed),
     };
     if let Err(code) = verdict {

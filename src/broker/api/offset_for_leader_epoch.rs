@@ -41,5 +41,5 @@ fn find(
     if verdict.is_error() {
         return Err(verdict);
     }
-    Ok(partition.end_of_epoch(LeaderEpoch(asked.leader_epoch)))
+    partition.end_of_epoch(LeaderEpoch(asked.leader_epoch)).map_err(|error| error.error_code())
 }

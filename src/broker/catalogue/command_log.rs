@@ -64,6 +64,8 @@ pub struct CommandLog {
 pub struct Opened {
     pub log: CommandLog,
     pub findings: Vec<String>,
+    /// Nothing was ever decided, or all of it is lost.
+    pub is_empty: bool,
 }
 
 impl CommandLog {
@@ -100,7 +102,7 @@ impl CommandLog {
         let findings = log.replay(&bytes);
         // Whatever was left out must not be read again as if it had been decided.
         log.suspect = !findings.is_empty() || bytes.is_empty();
-        Ok(Opened { log, findings })
+        Ok(Opened { log, findings, is_empty: bytes.is_empty() })
     }
 
     pub fn catalogue(&self) -> &Catalogue {
@@ -152,11 +154,13 @@ impl CommandLog {
     fn replay(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut findings = Vec::new();
         let path = self.path.display().to_string();
-        for (number, text) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
-            let Some(entry) = parse(text) else {
-                let what = if text.ends_with(b"\n") { "damaged" } else { "cut short" };
-                findings.push(format!("line {number} of {path} is {what} and was left out"));
-                continue;
+        for (number, (_, line)) in (1..).zip(lines(bytes)) {
+            let entry = match line {
+                Ok(entry) => entry,
+                Err(flaw) => {
+                    findings.push(format!("line {number} of {path} was left out: {}", flaw.sentence()));
+                    continue;
+                }
             };
             (self.index, self.term) = (entry.index, entry.term);
             match entry.what {
@@ -171,6 +175,55 @@ impl CommandLog {
         }
         findings
     }
+}
+
+/// Why a line was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// The last one, without its end: a crash cut it short, and nobody was answered.
+    Unfinished,
+    Damaged,
+    /// It is no later than the one before: the file holds something twice.
+    Repeated,
+}
+
+impl Flaw {
+    pub fn is_unfinished(self) -> bool {
+        self == Flaw::Unfinished
+    }
+
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Flaw::Unfinished => "the last line was not written whole",
+            Flaw::Damaged => "the checksum of the line does not fit; the decision in it is lost",
+            Flaw::Repeated => "the line is no later than the one before it",
+        }
+    }
+}
+
+/// What is wrong in the content of such a file, and at which byte.
+pub fn flaws(bytes: &[u8]) -> Vec<(u64, Flaw)> {
+    lines(bytes).filter_map(|(position, line)| Some((position, line.err()?))).collect()
+}
+
+/// Every line with its position.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, Result<Entry<'_>, Flaw>)> {
+    let mut next = 0;
+    let mut last_index = None;
+    bytes.split_inclusive(|byte| *byte == b'\n').map(move |text| {
+        let position = next;
+        next += text.len() as u64;
+        let line = match parse(text) {
+            Some(entry) if last_index.is_some_and(|last| entry.index <= last) => Err(Flaw::Repeated),
+            Some(entry) => {
+                last_index = Some(entry.index);
+                Ok(entry)
+            }
+            None if text.ends_with(b"\n") => Err(Flaw::Damaged),
+            None => Err(Flaw::Unfinished),
+        };
+        (position, line)
+    })
 }
 
 fn line(entry: &Entry<'_>) -> Vec<u8> {

@@ -6,7 +6,7 @@
 mod command_log;
 mod state;
 
-pub use command_log::{CommandLog, CommandLogError};
+pub use command_log::{CommandLog, CommandLogError, flaws};
 pub use state::{Catalogue, Command, Rejected, TopicEntry};
 
 /// The list of commands as Kafka's clients name it. There is no topic of that name, and none can be made.

@@ -64,6 +64,8 @@ impl Coordinator {
         let name = &from.request.group_id;
         let config = core.consumer_group_config(name);
         from.check(&config)?;
+        self.check_read(core, name)
+            .map_err(|code| Refusal::new(code, format!("Group {name} can't be read from disk yet; try again.")))?;
         let topology = self.topology(core);
         let around = Surroundings { topology: &topology, config: &config, now };
         self.with(core, name, from.joins(), now, |locked| locked.consumer_heartbeat(from, &around)).unwrap_or_else(

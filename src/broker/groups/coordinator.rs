@@ -16,6 +16,7 @@ use super::records::consumer::ConsumerRecord;
 use super::records::{Encoded, GroupMetadata, OffsetKey, OffsetValue};
 use super::timers::Timers;
 use super::topologies::Topologies;
+use super::unread::Unread;
 use super::writes::{Change, Pledge};
 use crate::base::{ErrorCode, Now, TopicName, TopicPartition};
 use crate::broker::core::Core;
@@ -31,6 +32,7 @@ pub struct Coordinator {
     tickets: AtomicU64,
     timers: Timers,
     topologies: Topologies,
+    pub(super) unread: Unread,
 }
 
 /// A group at a glance.
@@ -88,6 +90,7 @@ impl Coordinator {
             initial_delay_ms: core.config().groups.initial_rebalance_delay_ms,
             members_max: core.config().groups.members_max,
         };
+        let readable = self.check_read(core, group);
         let pledge = self.with(core, group, creates, now, |locked| {
             locked.classic_to_join(creates)?;
             let ticket = self.ticket();
@@ -95,7 +98,8 @@ impl Coordinator {
             let effects = locked.classic_to_join(creates)?.join(Join { ticket, ..join }, &rules, now);
             Ok(locked.carry_out(effects))
         });
-        pledge.unwrap_or(Err(ErrorCode::UnknownMemberId)).unwrap_or_else(|code: ErrorCode| {
+        let unknown = Err(readable.err().unwrap_or(ErrorCode::UnknownMemberId));
+        pledge.unwrap_or(unknown).unwrap_or_else(|code: ErrorCode| {
             mailbox.put(Reply::Join(JoinGroupResponse { error_code: code.code(), member_id, ..Default::default() }));
             None
         })
@@ -103,6 +107,7 @@ impl Coordinator {
 
     /// The answer comes to the mailbox, now or later.
     pub fn sync(&self, core: &Core, group: &str, sync: Sync, mailbox: &Arc<Mailbox>, now: Now) -> Option<Pledge> {
+        let readable = self.check_read(core, group);
         let pledge = self.with(core, group, false, now, |locked| {
             let ticket = self.ticket();
             let effects = locked.classic()?.sync(Sync { ticket, ..sync });
@@ -110,7 +115,7 @@ impl Coordinator {
             Some(locked.carry_out(effects))
         });
         pledge.flatten().unwrap_or_else(|| {
-            let error_code = ErrorCode::UnknownMemberId.code();
+            let error_code = readable.err().unwrap_or(ErrorCode::UnknownMemberId).code();
             mailbox.put(Reply::Sync(SyncGroupResponse { error_code, ..Default::default() }));
             None
         })
@@ -125,6 +130,10 @@ impl Coordinator {
         generation: i32,
         now: Now,
     ) -> ErrorCode {
+        if self.check_read(core, group).is_err() {
+            // As Kafka answers while it loads: the member stays, and asks again.
+            return ErrorCode::None;
+        }
         let verdict = self.with(core, group, false, now, |locked| {
             locked.classic().map(|classic| classic.heartbeat(member_id, instance_id, generation, now))
         });
@@ -139,6 +148,7 @@ impl Coordinator {
         leaving: &[MemberIdentity],
         now: Now,
     ) -> (Vec<MemberResponse>, Option<Pledge>) {
+        let readable = self.check_read(core, group);
         let outcome = self.with(core, group, false, now, |locked| {
             let (outcome, effects) = locked.classic()?.leave(leaving, now);
             Some((outcome, locked.carry_out(effects)))
@@ -147,7 +157,7 @@ impl Coordinator {
             let unknown = |identity: &MemberIdentity| MemberResponse {
                 member_id: identity.member_id.clone(),
                 group_instance_id: identity.group_instance_id.clone(),
-                error_code: ErrorCode::UnknownMemberId.code(),
+                error_code: readable.err().unwrap_or(ErrorCode::UnknownMemberId).code(),
             };
             (leaving.iter().map(unknown).collect(), None)
         })
@@ -165,6 +175,7 @@ impl Coordinator {
         if group.len() > STRING_BYTES_MAX {
             return Err(ErrorCode::InvalidGroupId);
         }
+        self.check_read(core, group)?;
         let outcome = self.with(core, group, committer.generation < 0, now, |locked| {
             locked.state.kind.check_commit(committer, now)?;
             let encode = |(partition, value): &(TopicPartition, OffsetValue)| {
@@ -192,6 +203,7 @@ impl Coordinator {
 
     /// Deletes a group without members, and all it has committed.
     pub fn delete(&self, core: &Core, group: &str, now: Now) -> Result<Pledge, ErrorCode> {
+        self.check_read(core, group)?;
         let outcome = self.with(core, group, false, now, |locked| {
             locked.state.kind.check_delete()?;
             let places: Vec<TopicPartition> = locked.state.offsets.keys().cloned().collect();
@@ -208,6 +220,7 @@ impl Coordinator {
         partitions: Vec<TopicPartition>,
         now: Now,
     ) -> Result<(Verdicts, Option<Pledge>), ErrorCode> {
+        self.check_read(core, group)?;
         let outcome = self.with(core, group, false, now, |locked| {
             let kind = &locked.state.kind;
             kind.check_offset_delete()?;
@@ -281,7 +294,8 @@ impl Coordinator {
         }
     }
 
-    /// Works on a group under its lock; one that is missing is made if `create` says so.
+    /// Works on a group under its lock; one that is missing is made if `create` says so. Of one that could not be read
+    /// nothing is known, and it is not made either.
     pub(super) fn with<T>(
         &self,
         core: &Core,
@@ -290,6 +304,9 @@ impl Coordinator {
         now: Now,
         work: impl FnOnce(&mut Locked<'_>) -> T,
     ) -> Option<T> {
+        if self.check_read(core, name).is_err() {
+            return None;
+        }
         loop {
             let found = self.groups.read().get(name).cloned();
             let group = match found {

@@ -35,15 +35,35 @@ impl Core {
     pub(in crate::broker) fn load_groups(&self) {
         let Some(topic) = self.topic(OFFSETS_TOPIC) else { return };
         let now = self.now();
-        for partition in &topic.partitions {
-            let mut groups = Groups::new();
-            if let Err(error) = read(partition, &mut groups) {
-                ::log::error!("{}: groups and commits behind this point are not known: {error}", partition.name());
-            }
-            for (name, found) in groups {
-                self.load_group(name.into(), found, now);
-            }
+        topic.partitions.iter().for_each(|partition| self.load_partition(partition, now));
+    }
+
+    /// Reads again what could not be read.
+    pub(in crate::broker) fn retry_loading(&self, now: Now) {
+        let unread = self.groups().unread.partitions();
+        if unread.is_empty() {
+            return;
         }
+        let Some(topic) = self.topic(OFFSETS_TOPIC) else { return };
+        let partitions = unread.iter().filter_map(|index| topic.partition(index.0));
+        partitions.filter(|partition| partition.online().is_some()).for_each(|partition| {
+            self.load_partition(partition, now);
+        });
+    }
+
+    fn load_partition(&self, partition: &Partition, now: Now) {
+        let (name, unread) = (partition.name(), &self.groups().unread);
+        let mut groups = Groups::new();
+        if let Err(error) = read(partition, &mut groups) {
+            if unread.add(name.partition, error.clone()) {
+                ::log::error!("{name}: its groups and their commits are out of reach: {error}");
+            }
+            return;
+        }
+        for (name, found) in groups {
+            self.load_group(name.into(), found, now);
+        }
+        unread.remove(name.partition);
     }
 
     fn load_group(&self, name: Arc<str>, found: Found, now: Now) {
@@ -70,9 +90,10 @@ impl Core {
     }
 }
 
+/// Fails where the disk does: then nothing that was read counts. Damage is stepped over.
 fn read(partition: &Partition, groups: &mut Groups) -> Result<(), String> {
     const PIECE_BYTES: usize = 1 << 20;
-    let log = partition.log();
+    let log = partition.log().map_err(|error| error.to_string())?;
     let mut next = log.log_start();
     let end = log.log_end();
     let mut again = true;
@@ -95,7 +116,13 @@ fn read(partition: &Partition, groups: &mut Groups) -> Result<(), String> {
             continue;
         }
         for batch in batches(&bytes) {
-            let batch = batch.map_err(|error| error.to_string())?;
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(error) => {
+                    ::log::error!("{}: what comes from offset {next} on is not known: {error}", partition.name());
+                    return Ok(());
+                }
+            };
             let taken = batch.verify_crc().map_err(Into::into).and_then(|()| take_in(groups, &batch));
             if let Err(error) = taken {
                 ::log::error!("{} at offset {}: {error}", partition.name(), batch.header.base_offset);

@@ -8,6 +8,7 @@
 //!               waits for them
 //! mailbox       answers for requests that wait                offsets      what is committed, and until when
 //! timers        deadlines, and the thread that keeps them     expiry       what is forgotten by and by
+//! unread        what could not be read at the start
 //! conversion    heartbeats of the newer protocol, and how a   kind         what can be asked of a group of either
 //!               group goes from one protocol to the other   topologies   the topics as groups see them
 //! ```
@@ -33,6 +34,7 @@ mod records;
 mod tests;
 mod timers;
 mod topologies;
+mod unread;
 mod writes;
 
 pub use classic::{Join, Member, MemberId, Protocol, Reply, State, Sync, Ticket};
@@ -41,5 +43,5 @@ pub use coordinator::{Committer, Coordinator};
 pub use kind::GroupKind;
 pub use mailbox::Mailbox;
 pub use offsets::GroupOffsets;
-pub use records::OffsetValue;
+pub use records::{GroupRecord, OffsetValue};
 pub use writes::Pledge;

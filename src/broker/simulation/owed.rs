@@ -38,14 +38,7 @@ pub(super) struct Owed {
 
 impl Owed {
     pub fn new(compacted: bool, loose: bool) -> Owed {
-        Owed {
-            compacted,
-            loose,
-            records: BTreeMap::new(),
-            sent: BTreeMap::new(),
-            start: 0..=0,
-            aborted: Vec::new(),
-        }
+        Owed { compacted, loose, records: BTreeMap::new(), sent: BTreeMap::new(), start: 0..=0, aborted: Vec::new() }
     }
 
     /// Takes note of what is there for good from now on.

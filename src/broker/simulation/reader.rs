@@ -18,7 +18,8 @@ pub(super) fn filling(id: u64) -> u8 {
 
 /// `holes` says that what was lost without a promise may have left some, which the log names.
 pub(super) fn read_all(partition: &Partition, upto: Offset, compacted: bool, holes: bool) -> Result<Held, String> {
-    let (name, log) = (partition.name(), partition.log());
+    let name = partition.name();
+    let log = partition.log().map_err(|error| error.to_string())?;
     let start = log.log_start();
     let mut held = Held { start: start.0, records: Default::default() };
     let mut next = start;

@@ -168,14 +168,15 @@ impl World {
         let name = self.chance.pick(&names).clone();
         let Some(partition) = self.partition(&name)? else { return Ok(()) };
         let owed = self.expected.partitions.get_mut(&name).expect("known");
-        let (start, end) = (partition.log().log_start().0, partition.high_watermark().0);
+        let Some(log) = partition.online() else { return Ok(()) };
+        let (start, end) = (log.log_start().0, partition.high_watermark().0);
         if owed.compacted || end <= start {
             return Ok(());
         }
         let before = start + self.chance.below((end - start) as usize + 1) as i64;
         let noted = core.write_checkpoints_with(Some((&name, Offset(before))));
-        let trimmed = noted.is_ok() && partition.log().trim(Offset(before)).is_ok();
-        let now_at = partition.log().log_start().0;
+        let trimmed = noted.is_ok() && log.trim(Offset(before)).is_ok();
+        let now_at = log.log_start().0;
         // Without an answer it may come about, now or at the next start.
         let least = if trimmed { before.max(*owed.start.start()) } else { *owed.start.start() };
         owed.start = least..=*owed.start.end();
@@ -196,9 +197,10 @@ impl World {
         }
         for (name, owed) in &mut self.expected.partitions {
             let topic = core.topic(name.topic.as_str());
-            if let Some(partition) = topic.as_ref().and_then(|topic| topic.partition(name.partition.0)) {
+            let partition = topic.as_ref().and_then(|topic| topic.partition(name.partition.0));
+            if let Some(log) = partition.and_then(|partition| partition.online()) {
                 // What retention takes may come back with a power cut, as long as nobody was promised otherwise.
-                owed.may_start_at(partition.log().log_start().0);
+                owed.may_start_at(log.log_start().0);
             }
         }
         match emptied {

@@ -10,7 +10,7 @@ use super::members::{Member, Pledged};
 use super::records::{Append, Producer};
 use super::tally::Tally;
 use super::topics::settings;
-use super::weather::Weather;
+use super::weather::{Weather, When};
 use crate::base::{Clock, ManualClock, Now, TopicPartition};
 use crate::broker::core::Core;
 use crate::broker::partition::Partition;
@@ -105,9 +105,13 @@ impl World {
     pub(super) fn partition(&self, name: &TopicPartition) -> Result<Option<Arc<Partition>>, String> {
         let topic = self.core().topic(name.topic.as_str());
         let found = topic.and_then(|topic| topic.partition(name.partition.0).cloned());
-        match self.expected.topics[&name.topic].fate {
-            Fate::Exists if found.is_none() => Err(format!("{name} is lost")),
-            _ => Ok(found),
+        match (self.expected.topics[&name.topic].fate, found) {
+            (Fate::Exists, None) => Err(format!("{name} is lost")),
+            (_, Some(partition)) if partition.online().is_none() => match partition.log() {
+                Err(error) if self.is_calm() => Err(format!("{name} stays offline: {error}")),
+                _ => Ok(None),
+            },
+            (_, found) => Ok(found),
         }
     }
 
@@ -130,7 +134,7 @@ impl World {
             88..89 => ("clean stop", self.restart(tally)),
             89..90 => ("crash", self.crash(tally)),
             90..93 => ("stop armed", self.arm(|world| world.arm_stop(60))),
-            93..97 => ("refusals armed", self.arm(|world| world.arm_refusals(true))),
+            93..97 => ("refusals armed", self.arm(|world| world.arm_refusals(When::Running))),
             _ => ("misread armed", self.arm(World::arm_misread)),
         };
         tally.count("operation", name, 1);
@@ -141,6 +145,14 @@ impl World {
     fn arm(&mut self, what: impl FnOnce(&mut World)) -> Outcome {
         what(self);
         Ok(())
+    }
+
+    /// What could not be opened or read is looked at again.
+    pub(super) fn look_again(&self) {
+        if let Some(core) = &self.core {
+            core.retry_offline(self.now());
+            core.retry_loading(self.now());
+        }
     }
 
     pub(super) fn settle(&mut self) -> Outcome {
@@ -201,8 +213,7 @@ impl World {
             match self.chance.below(10) {
                 _ if attempt == 3 => {}
                 0 => self.arm_stop(80),
-                // What a start finds and can't flush, the next one flushes again: see docs/GUARANTEES.md.
-                1 => self.arm_refusals(false),
+                1 => self.arm_refusals(When::Starting),
                 2..5 => self.arm_misread(),
                 _ => {}
             }
@@ -234,6 +245,7 @@ impl World {
         }
         tally.count("start", "made", 1);
         self.clear_up();
+        self.count_faults(tally);
         self.check_topics()?;
         self.check_records()?;
         self.check_groups()

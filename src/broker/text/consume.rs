@@ -59,8 +59,8 @@ impl Reading {
 
     fn read_piece(&mut self, upper: Offset, out: &mut Vec<u8>) -> Result<(), TextError> {
         let refused = |error: ReadError| TextError::kafka(error.error_code(), error.to_string());
-        let log = self.partition.log();
         let storage = |error: LogError| TextError::kafka(error.error_code(), error.to_string());
+        let log = self.partition.log().map_err(storage)?;
         let Some(slice) = log.read(self.next, PIECE_BYTES, upper, true).map_err(refused)? else {
             // Nothing but what compaction left out lies before the end.
             self.next = upper;

@@ -1,9 +1,13 @@
 //! The commands that list: TOPICS, OFFSETS, COMMITTED, GROUPS.
 
+use std::sync::Arc;
+
 use super::{TextSession, unknown};
 use crate::base::{TopicName, TopicPartition};
 use crate::broker::caller::{Caller, Operation, Resource, authorize};
 use crate::broker::core::Core;
+use crate::broker::partition::Partition;
+use crate::log::LogError;
 use crate::protocol::text::{TextError, reply};
 
 /// Every topic has one replica on one broker.
@@ -25,8 +29,10 @@ pub fn topics(core: &Core, caller: &Caller, out: &mut Vec<u8>) {
 pub fn offsets(core: &Core, session: &TextSession, name: &TopicName, out: &mut Vec<u8>) -> Result<(), TextError> {
     session.may(Operation::Describe, Resource::Topic(name.as_str()))?;
     let topic = core.topic(name.as_str()).ok_or_else(|| unknown(core, name))?;
-    for partition in &topic.partitions {
-        let (low, high) = (partition.log().log_start(), partition.high_watermark());
+    let place = |partition: &Arc<Partition>| Ok((partition.log()?.log_start(), partition.high_watermark()));
+    let places = topic.partitions.iter().map(place).collect::<Result<Vec<_>, LogError>>();
+    let places = places.map_err(|error| TextError::kafka(error.error_code(), error.to_string()))?;
+    for (partition, (low, high)) in topic.partitions.iter().zip(places) {
         reply::partition(out, partition.name().partition, low, high, Some(core.broker_id()));
     }
     reply::counted(out, topic.partitions.len());
@@ -46,6 +52,8 @@ pub fn committed(
     {
         return Err(unknown(core, name));
     }
+    let readable = core.groups().check_read(core, group);
+    readable.map_err(|code| TextError::kafka(code, format!("group {group:?} can't be read from disk yet")))?;
     let mut count = 0;
     for (TopicPartition { topic, partition }, committed) in &*core.groups().committed(core, group, core.now()) {
         if only.is_some_and(|only| only != topic) {

@@ -285,7 +285,7 @@ impl TextSession {
 
 /// Where to begin, checked against what the partition holds.
 fn resolve(partition: &Partition, from: OffsetSpec) -> Result<Offset, TextError> {
-    let log = partition.log();
+    let log = partition.log().map_err(|error| TextError::kafka(error.error_code(), error.to_string()))?;
     let (low, high) = (log.log_start(), partition.last_stable_offset());
     match from {
         OffsetSpec::Earliest => Ok(low),

@@ -3,6 +3,7 @@
 //! A file per family of commands holds their flags and what they do. Every command ends in an [`Outcome`]: what
 //! succeeded goes to standard output, each failed item to standard error.
 
+mod bench;
 mod cluster;
 mod config;
 mod confirm;
@@ -98,6 +99,7 @@ enum AdminCommand {
     InspectSegment(inspect::Inspect),
     VerifyLog(verify::Verify),
     Torture(torture::Torture),
+    Bench(bench::Bench),
 }
 
 /// What a command without a broker has no use for.
@@ -112,10 +114,10 @@ fn command() -> Command {
 }
 
 /// Nothing here is in flight that could be finished, since every command is one question and its answer; but torture has
-/// a broker to stop and a verdict to give.
+/// a broker to stop and a verdict to give, and bench a topic to delete and figures to tell.
 fn first_signal(matches: &ArgMatches) -> FirstSignal {
     match matches.subcommand_name() {
-        Some("torture") => FirstSignal::Asks,
+        Some("torture" | "bench") => FirstSignal::Asks,
         _ => FirstSignal::Ends,
     }
 }
@@ -153,6 +155,7 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
         AdminCommand::InspectSegment(command) => command.run(online, session),
         AdminCommand::VerifyLog(command) => command.run(online, session),
         AdminCommand::Torture(command) => command.run(online, session),
+        AdminCommand::Bench(command) => command.run(online, session),
     }
 }
 

@@ -9,6 +9,7 @@ use super::Online;
 use super::offline::{self, PartitionDir};
 use super::outcome::Outcome;
 use super::topics::shown;
+use crate::broker::{OwnProblem, check_own_files};
 use crate::cli::failure::{Failure, reason};
 use crate::cli::output::{self, Column, Report};
 use crate::cli::run::Session;
@@ -38,6 +39,8 @@ pub(super) struct Verify {
 #[derive(Debug, Serialize)]
 struct Verified {
     partitions: Vec<VerifiedRow>,
+    /// Of the broker's own files.
+    problems: Vec<VerifiedProblem>,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,16 +98,17 @@ impl Report for Verified {
 
 impl Verify {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
-        let mut partitions = Vec::new();
+        let mut outcome = Outcome::new(session.program);
+        let (mut partitions, mut problems) = (Vec::new(), Vec::new());
         for dir in &self.dirs {
             let found = offline::partitions_under(dir)?;
             if found.is_empty() {
                 return Err(Failure::failed(format!("there is no log file under {}", dir.display())));
             }
             partitions.extend(found);
+            problems.extend(verify_own(dir, &mut outcome)?);
         }
-        let mut outcome = Outcome::new(session.program);
-        let verified = Verified { partitions: verify(&partitions, session, &mut outcome)? };
+        let verified = Verified { partitions: verify(&partitions, session, &mut outcome)?, problems };
         output::print(online.output.format(), &verified)?;
         outcome.end()
     }
@@ -116,8 +120,21 @@ pub(super) fn check_data(dir: &Path, session: &Session) -> Result<(), Failure> {
         return Ok(());
     }
     let mut outcome = Outcome::new(session.program);
+    verify_own(dir, &mut outcome)?;
     verify(&offline::partitions_under(dir)?, session, &mut outcome)?;
     outcome.end()
+}
+
+/// The broker's own files, where this is a data directory.
+fn verify_own(dir: &Path, outcome: &mut Outcome) -> Result<Vec<VerifiedProblem>, Failure> {
+    let problems = check_own_files(&RealDisk, dir)
+        .map_err(|e| Failure::failed(format!("{} can't be read: {}", dir.display(), reason(&e))))?;
+    let verified = problems.into_iter().map(|OwnProblem { file, position, reason, heals }| {
+        let problem = Problem { file, position, reason, heals };
+        outcome.fail(&told(&problem));
+        VerifiedProblem::from(problem)
+    });
+    Ok(verified.collect())
 }
 
 fn verify(partitions: &[PartitionDir], session: &Session, outcome: &mut Outcome) -> Result<Vec<VerifiedRow>, Failure> {

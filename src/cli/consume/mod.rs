@@ -252,21 +252,16 @@ fn commit_interval(settings: &ClientSettings) -> Duration {
 }
 
 fn consumer_config(args: &RangeArgs, settings: &ClientSettings) -> ConsumerConfig {
-    let consumer = &settings.consumer;
-    let isolation = match (args.isolation, consumer.read_committed) {
-        (Some(IsolationArg::Committed), _) | (None, true) => Isolation::Committed,
-        (Some(IsolationArg::Uncommitted), _) | (None, false) => Isolation::Uncommitted,
-    };
-    let bytes = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
-    let defaults = ConsumerConfig::default();
+    let given = settings::consumer_config(settings);
     ConsumerConfig {
-        isolation,
-        fetch_bytes: bytes(consumer.fetch_bytes_max),
-        partition_bytes: bytes(consumer.partition_bytes_max),
-        fetch_bytes_min: consumer.fetch_bytes_min,
-        fetch_wait: Duration::from_millis(u64::try_from(consumer.fetch_wait_max_ms).unwrap_or(0)),
+        isolation: match args.isolation {
+            Some(IsolationArg::Committed) => Isolation::Committed,
+            Some(IsolationArg::Uncommitted) => Isolation::Uncommitted,
+            None => given.isolation,
+        },
         // Who follows waits for a broker as long as it takes; who wants to get to an end does not.
-        reconnect_for: if args.follow { None } else { defaults.reconnect_for },
+        reconnect_for: if args.follow { None } else { given.reconnect_for },
+        ..given
     }
 }
 

@@ -10,25 +10,23 @@ mod source;
 mod splitter;
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use self::session::ProduceSession;
 use self::shape::{Shape, ShapeArgs};
 use super::args::{ClientArgs, VerbosityArgs};
+use super::delivery::DeliveryArgs;
 use super::failure::Failure;
 use super::help::{self, Entry};
 use super::logger::LogStyle;
 use super::run::FirstSignal;
 use super::run::{Program, Session};
-use super::units::{self, Delimiter};
+use super::units::Delimiter;
 use super::{escape, settings};
 use crate::base::{PartitionId, TopicName};
-use crate::client::producer::Acks;
-use crate::client::{PartitionBy, ProducerConfig};
+use crate::client::PartitionBy;
 use crate::config::{self, ClientSettings};
-use crate::record::Codec;
 
 pub const PROGRAM: Program =
     Program { name: "rafka-produce", command, run, first_signal: |_| FirstSignal::Asks, log_style: LogStyle::Sentence };
@@ -62,6 +60,11 @@ struct Args {
     placement: PlacementArgs,
     #[command(flatten)]
     delivery: DeliveryArgs,
+
+    /// Print topic, partition and offset of each record, in the order of the input
+    #[arg(long, help_heading = "Delivery")]
+    report: bool,
+
     #[command(flatten)]
     client: ClientArgs,
     #[command(flatten)]
@@ -127,53 +130,12 @@ struct PlacementArgs {
     no_create: bool,
 }
 
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Delivery")]
-struct DeliveryArgs {
-    /// When a record counts as delivered [default: all]
-    ///
-    /// all: when every replica in sync has it, and under Rafka's default also the disk; each record is then written
-    /// exactly once, retries included. 1: when the leader has it. 0: when it is sent.
-    #[arg(long, value_name = "ACKS", value_enum)]
-    acks: Option<AcksArg>,
-
-    /// Compress batches [default: none]
-    #[arg(short = 'z', long, value_name = "CODEC", value_enum)]
-    compression: Option<CodecArg>,
-
-    /// How long a batch waits for more records [default: not at all]
-    #[arg(long, value_name = "DUR", value_parser = units::duration, hide_short_help = true)]
-    linger: Option<Duration>,
-
-    /// Print topic, partition and offset of each record, in the order of the input
-    #[arg(long)]
-    report: bool,
-}
-
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum PartitionerArg {
     /// The next partition for each record
     RoundRobin,
     /// By the key, where there is one
     KeyHash,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum AcksArg {
-    All,
-    #[value(name = "1", alias = "-1")]
-    Leader,
-    #[value(name = "0")]
-    None,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum CodecArg {
-    None,
-    Gzip,
-    Snappy,
-    Lz4,
-    Zstd,
 }
 
 /// An empty one would find a key of nothing everywhere.
@@ -214,7 +176,7 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
         record_bytes_max: record_bytes_max(&settings),
         session,
     };
-    produce.run(config, producer_config(&args.delivery, &settings))
+    produce.run(config, args.delivery.producer_config(&settings, args.report))
 }
 
 fn header(given: &OsString) -> Result<(Vec<u8>, Vec<u8>), Failure> {
@@ -228,36 +190,6 @@ fn header(given: &OsString) -> Result<(Vec<u8>, Vec<u8>), Failure> {
 /// The brokers judge a record's size by the topic's settings; a bound of our own holds only what could never be sent.
 fn record_bytes_max(settings: &ClientSettings) -> usize {
     if settings.given().is_given("max.request.size") { settings.producer.request_bytes_max } else { RECORD_BYTES_MAX }
-}
-
-fn producer_config(args: &DeliveryArgs, settings: &ClientSettings) -> ProducerConfig {
-    let producer = &settings.producer;
-    let ms = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-    let acks = match (args.acks, producer.acks) {
-        (Some(AcksArg::All), _) | (None, config::Acks::All) => Acks::All,
-        (Some(AcksArg::Leader), _) | (None, config::Acks::Leader) => Acks::Leader,
-        (Some(AcksArg::None), _) | (None, config::Acks::None) => Acks::None,
-    };
-    let codec = match args.compression {
-        Some(CodecArg::None) => Codec::None,
-        Some(CodecArg::Gzip) => Codec::Gzip,
-        Some(CodecArg::Snappy) => Codec::Snappy,
-        Some(CodecArg::Lz4) => Codec::Lz4,
-        Some(CodecArg::Zstd) => Codec::Zstd,
-        None => Codec::from_name(producer.compression.name()).unwrap_or_default(),
-    };
-    ProducerConfig {
-        acks,
-        idempotent: producer.idempotent || (args.acks.is_some() && !settings.given().is_given("enable.idempotence")),
-        codec,
-        linger: args.linger.unwrap_or(ms(producer.linger_ms)),
-        batch_bytes: producer.batch_bytes,
-        request_bytes: producer.request_bytes_max,
-        buffer_bytes: producer.buffer_bytes,
-        in_flight: producer.in_flight_max,
-        delivery_timeout: ms(producer.delivery_timeout_ms),
-        reports: args.report,
-    }
 }
 
 #[cfg(test)]
@@ -288,19 +220,5 @@ mod tests {
         assert_eq!(header(&"a=b=c".into()).ok(), Some((b"a".to_vec(), b"b=c".to_vec())));
         assert_eq!(header(&"a=".into()).ok(), Some((b"a".to_vec(), Vec::new())));
         assert!(header(&"a".into()).is_err() && header(&"=b".into()).is_err());
-    }
-
-    fn config_of(flags: &[&str]) -> ProducerConfig {
-        let matches = command().get_matches_from(["rafka-produce"].iter().chain(flags).chain(&["T"]));
-        let args = Args::from_arg_matches(&matches).expect("good flags");
-        producer_config(&args.delivery, &settings::client(&args.client).expect("good settings"))
-    }
-
-    #[test]
-    fn a_flag_goes_before_a_setting() {
-        let config = config_of(&["-X", "acks=1", "-X", "compression.type=gzip", "--acks", "all", "-z", "lz4"]);
-        assert_eq!((config.acks, config.codec, config.idempotent), (Acks::All, Codec::Lz4, true));
-        let config = config_of(&["-X", "acks=1", "-X", "compression.type=gzip"]);
-        assert_eq!((config.acks, config.codec, config.idempotent), (Acks::Leader, Codec::Gzip, false));
     }
 }

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::help::{self, Entry};
 use super::logger::LogStyle;
 use super::output::{self, Column, OutputFormat, Report};
+use super::progress::{Counted, Progress};
 use super::run::FirstSignal;
 use super::run::{Program, Session};
 use super::settings;
@@ -64,10 +65,15 @@ fn given(flags: &Flags) -> Result<Settings, Failure> {
 fn serve(config: BrokerConfig, topics: &[NewTopic], session: &Session) -> Result<(), Failure> {
     let new = |partitions| broker::NewTopic { partitions, ..broker::NewTopic::default() };
     let topics: Vec<_> = topics.iter().map(|topic| (topic.name.clone(), new(topic.partitions))).collect();
-    let announcer = Arc::new(Announcer { held: Mutex::new(Some(Vec::new())) });
+    let announcer = Arc::new(Announcer {
+        held: Mutex::new(Some(Vec::new())),
+        recovery: Mutex::new(None),
+        wants_progress: session.verbosity.wants_progress(false),
+    });
     let heard = Arc::clone(&announcer);
     let broker = Broker::start_with(config, &topics, Box::new(move |event| heard.announce(event)))
         .map_err(|e| Failure::failed(e.to_string()))?;
+    announcer.end_recovery();
     for address in broker.addresses() {
         say(&format!("Broker Listening on {address}"));
     }
@@ -80,17 +86,39 @@ fn serve(config: BrokerConfig, topics: &[NewTopic], session: &Session) -> Result
 /// Says what happens, but not before the listeners' lines: who starts a broker waits for those first.
 struct Announcer {
     held: Mutex<Option<Vec<String>>>,
+    /// What a start after a kill shows on a terminal, from its first step on.
+    recovery: Mutex<Option<Progress>>,
+    wants_progress: bool,
 }
 
 impl Announcer {
     fn announce(&self, event: &Event) {
         let line = match event {
             Event::TopicCreated(name) => format!("Topic Created: {name}"),
+            Event::Recovering { scanned, found } => return self.show_recovery(*scanned, *found),
         };
         match &mut *self.held.lock() {
             Some(held) => held.push(line),
             None => say(&line),
         }
+    }
+
+    fn show_recovery(&self, scanned: u64, found: u64) {
+        if !self.wants_progress {
+            return;
+        }
+        let mut recovery = self.recovery.lock();
+        let progress = recovery.get_or_insert_with(|| {
+            let progress = Progress::start(true, Counted::Bytes, None);
+            progress.note("checking what was written before the start".to_owned());
+            progress
+        });
+        progress.set_total(found);
+        progress.set_done(scanned);
+    }
+
+    fn end_recovery(&self) {
+        *self.recovery.lock() = None;
     }
 
     fn release(&self) {

@@ -33,15 +33,19 @@ impl Progress {
     /// Nothing is known but that there was a compaction.
     const DAMAGED: Progress = Progress { cleaned_below: Offset::ZERO, gaps_below: Offset(i64::MAX) };
 
-    pub fn read(files: &Files, report: &mut OpenReport) -> Result<Option<Progress>, LogError> {
+    pub fn read(files: &Files, report: &mut OpenReport) -> Option<Progress> {
         let path = files.dir.join(names::COMPACTION);
         match whole_file::read_as(&*files.disk, &path, Progress::decode) {
-            Ok(progress) => Ok(Some(progress.unwrap_or_else(|| {
+            Ok(progress) => Some(progress.unwrap_or_else(|| {
                 report.note(format!("{} is damaged; the log is compacted from its start again", path.display()));
                 Progress::DAMAGED
-            }))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(LogError::io("read", path)(error)),
+            })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let path = path.display();
+                report.note(format!("{path} can't be read; the log is compacted from its start again: {error}"));
+                Some(Progress::DAMAGED)
+            }
         }
     }
 

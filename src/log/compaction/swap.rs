@@ -132,23 +132,19 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Brings to an end what a crash interrupted, before anything is looked at.
-pub(in crate::log) fn settle(files: &Files, report: &mut OpenReport) -> Result<(), LogError> {
-    let names = match files.disk.list(&files.dir) {
-        Ok(names) => names,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(LogError::io("list", &files.dir)(error)),
-    };
+/// Brings to an end what a crash interrupted, before anything is looked at. True if there was something: the names in
+/// the directory are others then.
+pub(in crate::log) fn settle(files: &Files, names: &[String], report: &mut OpenReport) -> Result<bool, LogError> {
     let swaps = names.iter().filter_map(|name| match names::meaning(name) {
         Meaning::Swap { base, next } => Some(Swap { base, next }),
         _ => None,
     });
     let mut swaps: Vec<Swap> = swaps.collect();
     swaps.sort_unstable();
-    for swap in swaps {
+    for swap in &swaps {
         swap.finish(files).map_err(LogError::io("finish the compaction in", &files.dir))?;
         let (dir, base, next) = (files.dir.display(), swap.base, swap.next);
         report.note(format!("{dir}: the compaction of offsets {base} up to (not including) {next} was finished"));
     }
-    Ok(())
+    Ok(!swaps.is_empty())
 }

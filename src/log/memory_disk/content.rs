@@ -52,7 +52,8 @@ impl Content {
         if self.given_up.is_empty() {
             return;
         }
-        let parts = |range: &Range<usize>| [range.start..range.end.min(bytes.start), range.start.max(bytes.end)..range.end];
+        let parts =
+            |range: &Range<usize>| [range.start..range.end.min(bytes.start), range.start.max(bytes.end)..range.end];
         let left = self.given_up.iter().flat_map(parts).filter(|range| range.start < range.end).collect();
         self.given_up = left;
     }

@@ -228,7 +228,9 @@ fn left_of(dir: &DirRef, path: &mut PathBuf, keep: &mut dyn FnMut(&Path, &[u8], 
         path.push(&name);
         let node = match node {
             Node::Dir(below) => Node::Dir(left_of(&below, path, keep)),
-            Node::File(file) => Node::File(Arc::new(Mutex::new(file.lock().left(|durable, cached| keep(path, durable, cached))))),
+            Node::File(file) => {
+                Node::File(Arc::new(Mutex::new(file.lock().left(|durable, cached| keep(path, durable, cached)))))
+            }
         };
         path.pop();
         left.insert(name, node);

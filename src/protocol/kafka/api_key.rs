@@ -45,6 +45,13 @@ macro_rules! apis {
                 }
             }
 
+            /// Reads a request and keeps nothing of it: whether the bytes are one, for whoever tries all kinds of them.
+            pub fn skim_request(self, input: &mut Decoder, version: i16) -> Result<(), DecodeError> {
+                match self {
+                    $(ApiKey::$name => $request::decode(input, version).map(drop),)*
+                }
+            }
+
             /// The first version with compact lengths and tagged fields (KIP-482).
             pub fn flexible_from(self) -> i16 {
                 match self {

@@ -1,0 +1,69 @@
+//! What a topic's directory carries of the catalogue: name, id, partitions, settings. While the catalogue is good it is
+//! the truth, and these notes follow it; if it is damaged or lost, it comes back from them (`restore`).
+//!
+//! `DATA/<topic>/topic` is one line of JSON and its seal. It is written after each decision and not waited for: only
+//! who loses the catalogue and the power within the same minute would miss it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{TopicName, Uuid};
+use crate::log::Disk;
+use crate::log::whole_file::{self, Prepared};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicNote {
+    pub name: TopicName,
+    pub id: Uuid,
+    pub partitions: i32,
+    pub settings: BTreeMap<String, String>,
+}
+
+impl TopicNote {
+    /// None if there is no note, or one that can't be believed.
+    pub fn read(disk: &dyn Disk, path: &Path) -> Option<TopicNote> {
+        whole_file::read_as(disk, path, TopicNote::parse).ok()?
+    }
+
+    pub fn parse(sealed: &[u8]) -> Option<TopicNote> {
+        let note: TopicNote = serde_json::from_slice(whole_file::unseal(sealed)?).ok()?;
+        (note.partitions > 0).then_some(note)
+    }
+
+    /// Puts it in place of the one before, in one step.
+    pub fn write(&self, disk: &dyn Disk, path: &Path) -> io::Result<()> {
+        let mut json = serde_json::to_vec(self).expect("names, numbers and strings always become JSON");
+        json.push(b'\n');
+        let prepared = Prepared::write(disk, path, &whole_file::seal(json))?;
+        prepared.commit(disk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::RealDisk;
+
+    #[test]
+    fn a_note_is_read_back_or_not_believed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("topic");
+        let settings = BTreeMap::from([("retention.ms".to_owned(), "1000".to_owned())]);
+        let name = TopicName::new("Payments").expect("valid");
+        let note = TopicNote { name, id: Uuid::random(), partitions: 3, settings };
+        note.write(&RealDisk, &path).expect("written");
+        assert_eq!(TopicNote::read(&RealDisk, &path), Some(note.clone()));
+        let good = std::fs::read(&path).expect("there");
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(TopicNote::parse(&bad), None, "bit {bit}");
+        }
+        let none = TopicNote { partitions: 0, ..note };
+        none.write(&RealDisk, &path).expect("written");
+        assert_eq!(TopicNote::read(&RealDisk, &path), None);
+    }
+}
