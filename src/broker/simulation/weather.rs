@@ -26,8 +26,6 @@ const fn refusal(name: &'static str, of: &'static [Operation], error: io::ErrorK
 const FULL: io::ErrorKind = io::ErrorKind::StorageFull;
 const BROKEN: io::ErrorKind = io::ErrorKind::Other;
 
-/// The syncs of data among them come first.
-const SYNCS: usize = 2;
 const REFUSALS: [Refusal; 11] = [
     refusal("fsync refused, disk full", &[Operation::SyncData, Operation::SyncFs], FULL),
     refusal("fsync refused, broken", &[Operation::SyncData, Operation::SyncFs], BROKEN),
@@ -48,14 +46,6 @@ const MISREAD: &str = "bit flipped on read";
 
 pub(super) fn faults() -> impl Iterator<Item = &'static str> {
     REFUSALS.iter().map(|refusal| refusal.name).chain([STOPPED, STOPPED_TORN, MISREAD])
-}
-
-/// When the disk refuses. What a start finds it can't cut, so that a refused sync of it is asked for again: on Linux that
-/// says nothing, and is what docs/GUARANTEES.md states as not covered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
-    Running,
-    Starting,
 }
 
 /// What came about, for the tally.
@@ -120,17 +110,13 @@ impl World {
         });
     }
 
-    pub(super) fn arm_refusals(&mut self, when: When) {
+    pub(super) fn arm_refusals(&mut self) {
         if !self.is_calm() {
             return;
         }
         self.weather.spell = 2 + self.chance.below(12);
         self.weather.refuses = true;
-        let choice = match when {
-            When::Running => &REFUSALS[..],
-            When::Starting => &REFUSALS[SYNCS..],
-        };
-        let refusals = [*self.chance.pick(choice), *self.chance.pick(choice)];
+        let refusals = [*self.chance.pick(&REFUSALS), *self.chance.pick(&REFUSALS)];
         let (mut chance, often) = (self.chance.fork(), 1 + self.chance.below(4));
         let noted = self.weather.noted.clone();
         self.disk.give_up_at_refused_syncs();

@@ -10,7 +10,7 @@ use super::members::{Member, Pledged};
 use super::records::{Append, Producer};
 use super::tally::Tally;
 use super::topics::settings;
-use super::weather::{Weather, When};
+use super::weather::Weather;
 use crate::base::{Clock, ManualClock, Now, TopicPartition};
 use crate::broker::core::Core;
 use crate::broker::partition::Partition;
@@ -134,7 +134,7 @@ impl World {
             88..89 => ("clean stop", self.restart(tally)),
             89..90 => ("crash", self.crash(tally)),
             90..93 => ("stop armed", self.arm(|world| world.arm_stop(60))),
-            93..97 => ("refusals armed", self.arm(|world| world.arm_refusals(When::Running))),
+            93..97 => ("refusals armed", self.arm(World::arm_refusals)),
             _ => ("misread armed", self.arm(World::arm_misread)),
         };
         tally.count("operation", name, 1);
@@ -213,7 +213,7 @@ impl World {
             match self.chance.below(10) {
                 _ if attempt == 3 => {}
                 0 => self.arm_stop(80),
-                1 => self.arm_refusals(When::Starting),
+                1 => self.arm_refusals(),
                 2..5 => self.arm_misread(),
                 _ => {}
             }

@@ -459,3 +459,34 @@ fn producers_that_can_not_be_read_back_are_not_forgotten() {
     let next = append(&log, &by_producer(7, 5, 1), PROBE_INTERVAL_MS).expect("what was cut comes again");
     assert_eq!((next.duplicate, next.base_offset), (false, Offset(5)));
 }
+
+/// A start could not flush what it had found. The next one asked for the same flush again, to which Linux says yes without
+/// doing anything; what readers saw then was gone with the power.
+#[test]
+fn what_a_start_could_not_flush_is_written_again_before_the_next_flush() {
+    for restarts in [false, true] {
+        let (disk, place) = memory();
+        let (log, _) = place.open(&small(), OpenAs::unclean());
+        log.flush().expect("flushed");
+        (0..20).for_each(|n| drop(append(&log, &batch(1, 100, n), n).expect("appended")));
+        drop(log);
+        disk.sync_dir(&place.dir).expect("synced");
+        let (mut log, _) = place.open(&small(), OpenAs::unclean());
+        let before = all(&log);
+        assert_eq!(before.len(), 20);
+        disk.give_up_at_refused_syncs();
+        disk.watch(|operation, _| (operation == Operation::SyncData).then(|| io::ErrorKind::Other.into()));
+        log.flush().expect_err("refused");
+        disk.unwatch();
+        if restarts {
+            drop(log);
+            log = place.open(&small(), OpenAs::unclean()).0;
+        }
+        assert_eq!(log.flush().expect("flushed"), Offset(20));
+        let note = place.file(crate::log::names::FLUSH_FAILED);
+        assert!(disk.facts(&note).is_err(), "nothing is due any more");
+        drop(log);
+        disk.crash();
+        assert_eq!(all(&place.open(&small(), OpenAs::unclean()).0), before, "restarts: {restarts}");
+    }
+}
