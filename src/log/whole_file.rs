@@ -139,7 +139,7 @@ mod tests {
         let disk = crate::log::memory_disk::MemoryDisk::new();
         replace(&disk, Path::new("/state"), &seal(b"7\n".to_vec())).expect("written");
         let parse = |sealed: &[u8]| unseal(sealed).map(<[u8]>::to_vec);
-        for (misread, expected) in [(0, Some(b"7\n".to_vec())), (1, Some(b"7\n".to_vec())), (2, None)] {
+        for (misread, expected) in [(0u32, Some(b"7\n".to_vec())), (1, Some(b"7\n".to_vec())), (2, None)] {
             let mut left = misread;
             disk.watch_reads(move |_, bytes| {
                 bytes[0] ^= u8::from(left > 0);
