@@ -468,7 +468,9 @@ fn what_a_start_could_not_flush_is_written_again_before_the_next_flush() {
         let (disk, place) = memory();
         let (log, _) = place.open(&small(), OpenAs::unclean());
         log.flush().expect("flushed");
-        (0..20).for_each(|n| drop(append(&log, &batch(1, 100, n), n).expect("appended")));
+        for n in 0..20 {
+            append(&log, &batch(1, 100, n), n).expect("appended");
+        }
         drop(log);
         disk.sync_dir(&place.dir).expect("synced");
         let (mut log, _) = place.open(&small(), OpenAs::unclean());
