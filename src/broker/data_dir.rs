@@ -257,7 +257,11 @@ impl DataDir {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         }
-        self.disk.rename(&aside, &self.topic_path(topic))?;
+        match self.disk.rename(&aside, &self.topic_path(topic)) {
+            // Only one half of the move had reached the disk: it never left its place.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(false),
+            moved => moved?,
+        }
         self.disk.sync_dir(&self.path)?;
         self.disk.sync_dir(&self.path.join(DELETED))?;
         Ok(true)
@@ -528,7 +532,8 @@ mod tests {
         drop(open(dir.path()).expect("free"));
         let other = DataDir::open(Arc::new(RealDisk), dir.path(), BrokerId(2), None);
         assert!(matches!(other, Err(DataDirError::OtherBroker { .. })));
-        std::fs::write(dir.path().join("+rafka/format"), "2\n").expect("written");
+        let newer = whole_file::seal(b"2\n".to_vec());
+        std::fs::write(dir.path().join("+rafka/format"), newer).expect("written");
         assert!(matches!(open(dir.path()), Err(DataDirError::Newer { found: 2, .. })));
     }
 
