@@ -175,8 +175,7 @@ impl Uuid {
     /// A fresh id (version 4). Kafka avoids ids that start with '-', which would look like a flag; so do we.
     pub fn random() -> Uuid {
         loop {
-            let mut bytes = [0; 16];
-            getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+            let mut bytes = random_bytes();
             bytes[6] = bytes[6] & 0x0f | 0x40;
             bytes[8] = bytes[8] & 0x3f | 0x80;
             let id = Uuid(bytes);
@@ -194,6 +193,43 @@ impl Uuid {
 
     pub fn is_zero(self) -> bool {
         self == Uuid::ZERO
+    }
+}
+
+fn random_bytes() -> [u8; 16] {
+    #[cfg(test)]
+    if let Some(bytes) = seeded::next() {
+        return bytes;
+    }
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// Ids that follow from a number, for tests whose whole course must.
+#[cfg(test)]
+pub(super) mod seeded {
+    use std::cell::Cell;
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    thread_local! {
+        static STATE: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+    }
+
+    /// From now on this thread's random ids follow from the seed; with `None` they are random again.
+    pub fn seed_random_ids(seed: Option<u64>) {
+        STATE.set(seed.map(|seed| (seed, 0)));
+    }
+
+    pub(super) fn next() -> Option<[u8; 16]> {
+        let (seed, drawn) = STATE.get()?;
+        STATE.set(Some((seed, drawn + 1)));
+        let half = |half: u8| {
+            let mut hasher = DefaultHasher::new();
+            (seed, drawn, half).hash(&mut hasher);
+            u128::from(hasher.finish())
+        };
+        Some((half(0) << 64 | half(1)).to_be_bytes())
     }
 }
 

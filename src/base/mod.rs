@@ -9,6 +9,8 @@ mod offset_spec;
 
 pub use clock::{Clock, ManualClock, Now, SystemClock};
 pub use error_code::ErrorCode;
+#[cfg(test)]
+pub(crate) use ids::seeded::seed_random_ids;
 pub use ids::{BrokerId, LeaderEpoch, Offset, PartitionId, TopicName, TopicNameError, TopicPartition, Uuid};
 pub use nearest::nearest;
 pub use offset_spec::OffsetSpec;

@@ -52,6 +52,10 @@ pub enum OpenError {
     DataDir(#[from] DataDirError),
     #[error("{path} can't be read: {source}")]
     Commands { path: String, source: std::io::Error },
+    #[error("the checkpoints can't be read: {0}")]
+    Checkpoints(std::io::Error),
+    #[error("the files of topic \"{topic}\" can't be moved back: {source}")]
+    BringBack { topic: TopicName, source: std::io::Error },
 }
 
 pub struct Core {
@@ -141,7 +145,7 @@ impl Core {
         });
         core.refresh_broker_settings(core.decisions().catalogue());
         core.group_settings.load(core.decisions().catalogue());
-        core.open_topics();
+        core.open_topics()?;
         core.pass_used_producer_ids();
         core.note_topics(&found);
         core.load_groups();

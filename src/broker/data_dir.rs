@@ -180,12 +180,10 @@ impl DataDir {
         let mut found = Vec::new();
         for name in self.topic_directories()? {
             let path = self.topic_note_path(&name);
-            let note = match whole_file::read(self.disk.as_ref(), &path) {
-                Ok(sealed) => match TopicNote::parse(&sealed) {
-                    Some(note) if note.name == name => FoundNote::Good(note),
-                    Some(note) => FoundNote::OfAnother(note.name),
-                    None => FoundNote::Damaged,
-                },
+            let note = match whole_file::read_as(self.disk.as_ref(), &path, TopicNote::parse) {
+                Ok(Some(note)) if note.name == name => FoundNote::Good(note),
+                Ok(Some(note)) => FoundNote::OfAnother(note.name),
+                Ok(None) => FoundNote::Damaged,
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                     FoundNote::None
                 }
@@ -254,10 +252,16 @@ impl DataDir {
     /// Puts a topic that was set aside back in its place; false if it was not.
     pub fn bring_back(&self, topic: &TopicName, id: Uuid) -> io::Result<bool> {
         let aside = self.aside(&id.to_string());
-        if self.disk.facts(&aside).is_err() {
-            return Ok(false);
+        match self.disk.facts(&aside) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
         }
-        self.disk.rename(&aside, &self.topic_path(topic))?;
+        match self.disk.rename(&aside, &self.topic_path(topic)) {
+            // Only one half of the move had reached the disk: it never left its place.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(false),
+            moved => moved?,
+        }
         self.disk.sync_dir(&self.path)?;
         self.disk.sync_dir(&self.path.join(DELETED))?;
         Ok(true)
@@ -320,10 +324,14 @@ impl DataDir {
         whole_file::replace(self.disk.as_ref(), &self.own("checkpoints"), &whole_file::seal(text.into_bytes()))
     }
 
-    /// The last checkpoints; `None` if they are missing or damaged, which costs time and nothing else.
-    pub fn read_checkpoints(&self) -> Option<BTreeMap<TopicPartition, Checkpoint>> {
-        let sealed = whole_file::read(self.disk.as_ref(), &self.own("checkpoints")).ok()?;
-        parse_checkpoints(whole_file::unseal(&sealed)?)
+    /// The last checkpoints; `None` if they are missing or damaged, which costs time and nothing else. A disk that does
+    /// not let them be read is another matter: what was trimmed would be there again.
+    pub fn read_checkpoints(&self) -> io::Result<Option<BTreeMap<TopicPartition, Checkpoint>>> {
+        let parse = |sealed: &[u8]| parse_checkpoints(whole_file::unseal(sealed)?);
+        match whole_file::read_as(self.disk.as_ref(), &self.own("checkpoints"), parse) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read,
+        }
     }
 
     /// Makes durable that the marker of the last clean stop is gone.
@@ -342,13 +350,9 @@ impl DataDir {
 
     fn identity(disk: &dyn Disk, own: &Path, broker_id: BrokerId, cluster_id: Option<&str>) -> io::Result<Identity> {
         let path = own.join("identity");
-        match whole_file::read(disk, &path) {
-            Ok(sealed) => {
-                if let Some(known) = whole_file::unseal(&sealed).and_then(Identity::parse) {
-                    return Ok(known);
-                }
-                ::log::warn!("{} is damaged and is written anew; the cluster id changes", path.display());
-            }
+        match whole_file::read_as(disk, &path, |sealed| Identity::parse(whole_file::unseal(sealed)?)) {
+            Ok(Some(known)) => return Ok(known),
+            Ok(None) => ::log::warn!("{} is damaged and is written anew; the cluster id changes", path.display()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if disk.facts(&own.join("commands")).is_ok() {
                     ::log::warn!("{} is missing and is written anew; the cluster id changes", path.display());
@@ -370,9 +374,10 @@ impl DataDir {
     /// whatever it says.
     fn note_start(disk: &dyn Disk, own: &Path) -> io::Result<LastStop> {
         let stopped = own.join("stopped");
-        let clean = match whole_file::read(disk, &stopped) {
-            Ok(sealed) if whole_file::unseal(&sealed) == Some(CLEAN) => true,
-            Ok(_) => {
+        let marker = |sealed: &[u8]| whole_file::unseal(sealed).filter(|content| *content == CLEAN).map(drop);
+        let clean = match whole_file::read_as(disk, &stopped, marker) {
+            Ok(Some(())) => true,
+            Ok(None) => {
                 ::log::warn!("{} is damaged: the last stop counts as a kill", stopped.display());
                 false
             }
@@ -456,8 +461,10 @@ fn take_lock(path: &Path) -> Result<File, TryLockError> {
 fn check_format(disk: &dyn Disk, path: &Path) -> Result<(), DataDirError> {
     let file = path.join(OWN).join("format");
     let failed = |source| DataDirError::Io { path: path.display().to_string(), source };
-    match whole_file::read(disk, &file) {
-        Ok(sealed) => match parse_format(&sealed) {
+    // One that is not ours is read twice, like everything that is concluded from.
+    match whole_file::read_as(disk, &file, |text| parse_format(text).filter(|found| *found <= FORMAT)) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => match parse_format(&whole_file::read(disk, &file).map_err(failed)?) {
             Some(found) if found > FORMAT => Err(DataDirError::Newer { path: path.display().to_string(), found }),
             Some(_) => Ok(()),
             // Half of a number must not keep a broker from what it wrote itself.
@@ -550,17 +557,17 @@ mod tests {
     fn checkpoints_are_read_back_or_not_believed() {
         let dir = tempfile::tempdir().expect("a directory");
         let data = open(dir.path()).expect("free");
-        assert_eq!(data.read_checkpoints(), None);
+        assert_eq!(data.read_checkpoints().expect("readable"), None);
         let topic = TopicName::new("t").expect("valid");
         let partition = TopicPartition { topic, partition: PartitionId(3) };
         let at = Checkpoint { topic_id: Uuid::random(), recovery_point: Offset(10), log_start: Offset(4) };
         let checkpoints = BTreeMap::from([(partition, at)]);
         data.write_checkpoints(&checkpoints).expect("written");
-        assert_eq!(data.read_checkpoints(), Some(checkpoints));
+        assert_eq!(data.read_checkpoints().expect("readable"), Some(checkpoints));
         let path = dir.path().join("+rafka/checkpoints");
         let mut bytes = std::fs::read(&path).expect("there");
         bytes[5] ^= 1;
         std::fs::write(&path, &bytes).expect("written");
-        assert_eq!(data.read_checkpoints(), None);
+        assert_eq!(data.read_checkpoints().expect("readable"), None);
     }
 }

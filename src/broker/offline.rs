@@ -28,6 +28,8 @@ pub struct Offline {
 
 impl Offline {
     pub fn new(start: OpenAs, error: &LogError, now: Now) -> Offline {
+        // Who hears of a start's progress holds the broker, which holds this: it would never end.
+        let start = OpenAs { progress: None, ..start };
         Offline { start, reason: error.to_string(), retry_at_ms: now.mono_ms + RETRY_FIRST_MS, wait_ms: RETRY_FIRST_MS }
     }
 

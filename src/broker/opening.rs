@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::catalogue::TopicEntry;
-use super::core::{Core, Event};
+use super::core::{Core, Event, OpenError};
 use super::data_dir::Checkpoint;
 use super::offline::Offline;
 use super::partition::{Partition, PartitionSettings};
@@ -40,11 +40,11 @@ struct Job<'a> {
 
 impl Core {
     /// Opens all topics there are.
-    pub(super) fn open_topics(self: &Arc<Core>) {
+    pub(super) fn open_topics(self: &Arc<Core>) -> Result<(), OpenError> {
         let known = self.decisions().catalogue().topics.clone();
-        self.bring_back_undecided(&known);
+        self.bring_back_undecided(&known)?;
         self.report_strangers(&known);
-        let checkpoints = self.data().read_checkpoints();
+        let checkpoints = self.data().read_checkpoints().map_err(OpenError::Checkpoints)?;
         if checkpoints.is_none() && !known.is_empty() {
             ::log::warn!("the checkpoints are missing or damaged; logs may be checked from their beginning");
         }
@@ -68,6 +68,7 @@ impl Core {
             let topic = Topic::new((*name).clone(), entry.id, partitions, overrides.clone(), config.clone());
             self.publish(|topics| topics.insert(Arc::new(topic)));
         }
+        Ok(())
     }
 
     fn opening<'a>(&self, name: &'a TopicName, entry: &'a TopicEntry) -> Opening<'a> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -231,7 +232,10 @@ fn a_partition_that_the_disk_does_not_give_is_offline_until_it_does_and_the_rest
     assert_eq!(append(&core, "t", 0).expect("served"), Offset(20));
     // What has to be known of it is kept meanwhile, and its files are left alone.
     core.write_checkpoints().expect("written");
-    assert_eq!(core.data().read_checkpoints().expect("sound")[partition.name()].log_start, Offset(3));
+    assert_eq!(
+        core.data().read_checkpoints().expect("readable").expect("sound")[partition.name()].log_start,
+        Offset(3)
+    );
 
     house.clock.advance(Duration::from_millis(1000));
     core.retry_offline(core.now());
@@ -317,4 +321,41 @@ fn a_start_on_a_full_disk_reads_all_there_is_and_writes_later() {
     let (core, read) = house.start_and_count();
     assert!(!read.contains_key("t"), "{read:?}");
     assert_eq!(ends(&core), [21, 20, 20]);
+}
+
+/// A bit that was read wrong once, at a start, used to cost topics (a line of the catalogue), the cluster's id, commits, or
+/// the start itself (a format of the future).
+#[test]
+fn a_bit_that_is_misread_once_costs_a_start_nothing() {
+    let house = House::new();
+    let core = house.start();
+    create(&core, "t");
+    fill(&core, 2);
+    commit(&core, 2).expect("committed");
+    let cluster_id = core.cluster_id().to_owned();
+    drop(core);
+    for nth in 0usize.. {
+        let is_misread = Arc::new(AtomicBool::new(false));
+        let (told, mut left) = (Arc::clone(&is_misread), nth);
+        house.disk.watch_reads(move |_, bytes| {
+            if bytes.is_empty() || told.load(Ordering::Relaxed) {
+                return;
+            }
+            if left == 0 {
+                let bit = nth * 13 % (bytes.len() * 8);
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                told.store(true, Ordering::Relaxed);
+            }
+            left = left.saturating_sub(1);
+        });
+        let core = house.start();
+        house.disk.unwatch();
+        assert_eq!(core.cluster_id(), cluster_id, "misread {nth}");
+        assert_eq!(ends(&core), [2; PARTITIONS as usize], "misread {nth}");
+        assert_eq!(committed(&core), [2], "misread {nth}");
+        if !is_misread.load(Ordering::Relaxed) {
+            assert!(nth > 10, "{nth}");
+            break;
+        }
+    }
 }

@@ -210,7 +210,10 @@ impl Partition {
             }
             _ => log.append(batch, epoch, now)?,
         };
-        if !settings.fsync() {
+        let counts_unflushed = !settings.fsync();
+        #[cfg(test)]
+        let counts_unflushed = counts_unflushed || crate::log::is_left_out(crate::log::RecoveryRule::HighWatermark);
+        if counts_unflushed {
             self.raise_high_watermark(log.log_end());
         }
         Ok(appended)

@@ -82,8 +82,15 @@ pub fn restore(
         });
         // A deletion that was not decided leaves the directory aside, not gone.
         for (name, entry) in &decisions.catalogue().topics {
-            if let Ok(true) = data.bring_back(name, entry.id) {
-                told.push(format!("the deletion of topic \"{name}\" was cut short; the topic stays"));
+            match data.bring_back(name, entry.id) {
+                Ok(true) => told.push(format!("the deletion of topic \"{name}\" was cut short; the topic stays")),
+                Ok(false) => {}
+                // Nothing is lost yet; but it would count as deleted.
+                Err(error) => {
+                    told.push(format!("the files of topic \"{name}\" can't be moved back: {error}"));
+                    decisions.go_on_after(newest);
+                    return told;
+                }
             }
         }
     }

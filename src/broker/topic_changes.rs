@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::catalogue::{Command, CommandLogError, METADATA_TOPIC, TopicEntry};
-use super::core::{Core, Event};
+use super::core::{Core, Event, OpenError};
 use super::partition::{Partition, PartitionSettings};
 use super::settings::partition_settings;
 use super::topics::{NewTopic, PARTITIONS_PER_TOPIC_MAX, Topic, TopicError};
@@ -173,14 +173,15 @@ impl Core {
     }
 
     /// Before topics are opened: moves the files of those back whose deletion was not decided when the broker ended.
-    pub(super) fn bring_back_undecided(&self, known: &BTreeMap<TopicName, TopicEntry>) {
+    /// A start without them would make a topic of that name that is empty.
+    pub(super) fn bring_back_undecided(&self, known: &BTreeMap<TopicName, TopicEntry>) -> Result<(), OpenError> {
         for (name, entry) in known {
-            match self.data().bring_back(name, entry.id) {
-                Ok(false) => {}
-                Ok(true) => ::log::warn!("the deletion of topic \"{name}\" was cut short; the topic stays"),
-                Err(error) => ::log::error!("the files of topic \"{name}\" can't be moved back: {error}"),
+            let moved = self.data().bring_back(name, entry.id);
+            if moved.map_err(|source| OpenError::BringBack { topic: name.clone(), source })? {
+                ::log::warn!("the deletion of topic \"{name}\" was cut short; the topic stays");
             }
         }
+        Ok(())
     }
 
     /// Removes what deleted topics left. Whoever sets a topic aside holds the decision lock until its deletion is decided

@@ -39,12 +39,14 @@ impl Place {
     }
 
     fn start(&self) -> Arc<Core> {
+        self.try_start().expect("it always starts")
+    }
+
+    fn try_start(&self) -> Result<Arc<Core>, OpenError> {
         let path = self.dir.path().display().to_string();
         let config = BrokerConfig::from_pairs([("log.dirs", path.as_str())]).expect("valid");
         let clock = Arc::new(ManualClock::at(1_700_000_000_000));
-        let (core, _work) =
-            Core::open(config, Arc::new(self.disk.clone()), clock, Box::new(|_| {})).expect("it always starts");
-        core
+        Ok(Core::open(config, Arc::new(self.disk.clone()), clock, Box::new(|_| {}))?.0)
     }
 
     /// From the `nth` operation on that changes the disk, nothing reaches it any more. Gives their number so far.
@@ -222,4 +224,24 @@ fn a_directory_with_something_in_it_is_never_taken() {
         assert!(error.to_string().contains("move it away first"), "{error}");
     }
     core.create_topic(&name("bare"), &of(1)).expect("there was nothing in it");
+}
+
+/// A start that could not move a topic back opened an empty one in its place, which then stood in the way.
+#[test]
+fn a_start_that_can_not_move_a_topic_back_is_none() {
+    let place = Place::new();
+    let core = place.start();
+    let id = core.create_topic(&name("t"), &of(1)).expect("made").id;
+    put_record(&core, "t");
+    core.data().set_aside(&name("t"), id).expect("moved");
+    place.end(core, End::Kill);
+    let aside = id.to_string();
+    place.disk.watch(move |operation, path| {
+        (operation == Operation::Rename && path.ends_with(&aside)).then(|| std::io::ErrorKind::Other.into())
+    });
+    let refused = place.try_start().err().expect("refused").to_string();
+    assert!(refused.starts_with("the files of topic \"t\" can't be moved back"), "{refused}");
+    place.disk.unwatch();
+    let core = place.start();
+    assert_eq!(records(&core, "t"), Some(1));
 }

@@ -65,6 +65,7 @@ impl PartitionLog {
         let turn = self.take_turn();
         let mut writer = self.writer.lock();
         self.check_retired()?;
+        self.write_again(&mut writer)?;
         // Under one hold of the lock: a state must not speak of what the ticket does not sync.
         let ticket = self.ticket(turn, &writer);
         let disk = &*self.files.disk;

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::bounds::{CUTS_REMEMBERED, FLUSH_SINGLY_MAX};
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, OpenMode};
 use super::error::LogError;
+use super::names;
 use super::partition::{Mark, PartitionLog, Writer};
 use super::segment::Segment;
 use super::settings::FlushPolicy;
@@ -50,9 +51,34 @@ impl PartitionLog {
     /// of [`PartitionLog::serial`], as [`flush_many`] does.
     pub fn begin_flush(&self) -> Result<FlushTicket<'_>, LogError> {
         let turn = self.take_turn();
-        let writer = self.writer.lock();
+        let mut writer = self.writer.lock();
         self.check_retired()?;
+        self.write_again(&mut writer)?;
         Ok(self.ticket(turn, &writer))
+    }
+
+    /// What a refused sync left undone, and no cut could take away, is written once more, and its sync is due again.
+    pub(super) fn write_again(&self, writer: &mut Writer) -> Result<(), LogError> {
+        if !writer.write_again {
+            return Ok(());
+        }
+        let (segments, flushed) = {
+            let shown = self.shown.read();
+            (shown.segments.clone(), shown.flushed)
+        };
+        let floor = writer.floor;
+        let is_due = |base: Offset| base >= flushed.offset || Some(base) == flushed.segment;
+        for segment in segments.iter().filter(|segment| is_due(segment.base) && Some(segment.base) <= floor.segment) {
+            let from = if Some(segment.base) == flushed.segment { flushed.position } else { 0 };
+            let upto = if Some(segment.base) == floor.segment { floor.position } else { segment.bytes() };
+            segment.write_again(from, upto).map_err(LogError::io("write again", segment.log_path()))?;
+            let is_active = segments.last().is_some_and(|active| Arc::ptr_eq(active, segment));
+            if !is_active && !writer.unsynced.iter().any(|unsynced| Arc::ptr_eq(unsynced, segment)) {
+                writer.unsynced.push(Arc::clone(segment));
+            }
+        }
+        (writer.write_again, writer.unsafe_below) = (false, None);
+        Ok(())
     }
 
     /// Waits until nobody flushes; nobody else does until the turn is dropped.
@@ -87,6 +113,7 @@ impl PartitionLog {
             let mut shown = self.shown.write();
             if shown.flushed.offset < writer.floor.offset {
                 writer.unsafe_below = Some(writer.floor.offset);
+                writer.write_again = true;
             }
             // What a start found whole is kept, even if it could not be flushed again: part of it was acknowledged.
             // At the same offset the floor knows its segment, which what was flushed before the start may not.
@@ -160,6 +187,10 @@ impl FlushTicket<'_> {
         if let Some(made) = self.names_made {
             writer.names_synced = made;
         }
+        let files = &self.log.files;
+        if writer.flush_failed && files.disk.remove(&files.dir.join(names::FLUSH_FAILED)).is_ok() {
+            writer.flush_failed = false;
+        }
         self.log.shown.write().flushed = self.end;
         self.end.offset
     }
@@ -169,6 +200,9 @@ impl FlushTicket<'_> {
         let log = self.log;
         let mut writer = log.writer.lock();
         let error = log.failed(&mut writer, LogError::Io { doing: "flush", path, source });
+        // Should the process end before what was not synced is cut or written again, the next one does it.
+        let note = log.files.dir.join(names::FLUSH_FAILED);
+        writer.flush_failed |= log.files.disk.open(&note, OpenMode::Create).is_ok();
         self.segments.iter().for_each(|segment| segment.abandon());
         match writer.settings.flush_policy {
             FlushPolicy::Fsync => log.cut_to_flushed(&mut writer),

@@ -57,7 +57,7 @@ pub(super) fn take(files: &Files, names: &[String], report: &mut OpenReport) -> 
                 inventory.states.insert(offset);
             }
             Meaning::Segment(base, kind) => beside.push((base, kind)),
-            Meaning::LeaderEpochs | Meaning::PartitionMetadata | Meaning::Compaction => {}
+            Meaning::LeaderEpochs | Meaning::PartitionMetadata | Meaning::Compaction | Meaning::FlushFailed => {}
             Meaning::Temporary | Meaning::Cleaned(..) => {
                 sweep(files, &dir.join(name), "was never finished", report);
             }
@@ -94,9 +94,8 @@ pub(super) fn sweep(files: &Files, path: &Path, why: &str, report: &mut OpenRepo
 /// The epochs as their file has them; `None` if it is missing, damaged or out of reach.
 pub(super) fn read_epochs(files: &Files, report: &mut OpenReport) -> Option<Epochs> {
     let path = files.dir.join(names::LEADER_EPOCHS);
-    match whole_file::read(&*files.disk, &path) {
-        Ok(text) => {
-            let epochs = Epochs::from_text(&text);
+    match whole_file::read_as(&*files.disk, &path, Epochs::from_text) {
+        Ok(epochs) => {
             if epochs.is_none() {
                 report.note(format!("{} is damaged; it is made anew from the batches", path.display()));
             }

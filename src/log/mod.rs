@@ -73,6 +73,6 @@ pub use segment::SegmentSummary;
 pub use settings::{FlushPolicy, LogSettings, OpenAs, OpenReport, TimestampType};
 pub use state_file::{LogState, StateFlaw};
 #[cfg(test)]
-pub use testing::{RecoveryRule, set_rule_of_recovery};
+pub use testing::{RecoveryRule, is_left_out, set_rule_of_recovery};
 pub use times::TimeHit;
 pub use txn_index::AbortedTxn;

@@ -44,6 +44,10 @@ pub const PARTITION_METADATA: &str = "partition.metadata";
 /// Ours: up to where compaction has come; one per partition, from the first compaction on.
 pub const COMPACTION: &str = "compaction-checkpoint";
 
+/// Ours: there from a sync that the disk refused until one that covers the same. It need not be durable: it speaks of the
+/// page cache.
+pub const FLUSH_FAILED: &str = "flush-failed";
+
 /// Ends the name of a file that compaction has written and that is not yet in force.
 const CLEANED_SUFFIX: &str = ".cleaned";
 
@@ -76,6 +80,8 @@ pub enum Meaning {
     PartitionMetadata,
     /// How far compaction is.
     Compaction,
+    /// A sync was refused.
+    FlushFailed,
     /// Written by a compaction; worth something only beside its [`Meaning::Swap`].
     Cleaned(Offset, Kind),
     /// What stands in for all segments from `base` up to `next`.
@@ -93,6 +99,7 @@ pub fn meaning(name: &str) -> Meaning {
         LEADER_EPOCHS => return Meaning::LeaderEpochs,
         PARTITION_METADATA => return Meaning::PartitionMetadata,
         COMPACTION => return Meaning::Compaction,
+        FLUSH_FAILED => return Meaning::FlushFailed,
         PROBE => return Meaning::Temporary,
         _ => {}
     }

@@ -78,6 +78,10 @@ pub(super) struct Writer {
     pub compaction: Option<Progress>,
     /// Below this offset lies data whose fsync failed and that was not cut: the recovery point stays behind it.
     pub unsafe_below: Option<Offset>,
+    /// A sync was refused, and the file that says so is there.
+    pub flush_failed: bool,
+    /// What lies between the flushed end and the floor must be written once more before it is synced.
+    pub write_again: bool,
 }
 
 /// A segment that waits for its checkpoint.

@@ -24,12 +24,15 @@ use crate::base::Offset;
 /// Reads the state file for a log that ended at `offset`; `None` where there is no good one.
 pub(super) fn read_state(files: &Files, offset: Offset) -> io::Result<Result<LogState, String>> {
     let path = files.path(offset, Kind::Producers);
-    match whole_file::read(&*files.disk, &path) {
-        Ok(bytes) => Ok(match LogState::decode(&bytes) {
-            Ok(state) if state.next_offset == offset => Ok(state),
-            Ok(_) => Err(format!("{} belongs to another offset", path.display())),
-            Err(flaw) => Err(format!("{} is not used: {flaw}", path.display())),
-        }),
+    let flaw = std::cell::Cell::new(None);
+    let decode = |bytes: &[u8]| LogState::decode(bytes).map_err(|found| flaw.set(Some(found))).ok();
+    match whole_file::read_as(&*files.disk, &path, decode) {
+        Ok(Some(state)) if state.next_offset == offset => Ok(Ok(state)),
+        Ok(Some(_)) => Ok(Err(format!("{} belongs to another offset", path.display()))),
+        Ok(None) => {
+            let flaw = flaw.get().map(|flaw| flaw.to_string()).unwrap_or_default();
+            Ok(Err(format!("{} is not used: {flaw}", path.display())))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Err(String::new())),
         Err(error) => Err(error),
     }

@@ -362,6 +362,11 @@ impl Assembly<'_> {
             }
             false => end,
         };
+        // Where the disk does not say whether it is there, it may be.
+        let flush_failed = match self.files.disk.facts(&self.files.dir.join(names::FLUSH_FAILED)) {
+            Ok(_) => true,
+            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        };
         let writer = Writer {
             settings: self.settings.clone(),
             next_offset: self.next,
@@ -381,6 +386,8 @@ impl Assembly<'_> {
             must_roll: !self.whole,
             compaction: self.compaction,
             unsafe_below: None,
+            flush_failed,
+            write_again: flush_failed && scanned,
         };
         let shown = Shown {
             segments: self.segments,

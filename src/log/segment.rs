@@ -5,7 +5,7 @@
 //! function of the batches and of the interval the segment was made with, so a rebuilt index has the bytes of the
 //! first one; and `bytes` is where the segment ends, whatever the file holds behind it.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -21,6 +21,7 @@ use super::names::Kind;
 use super::txn_index::{self, AbortedTxn, Tally};
 use super::verified::{Hole, Verified};
 use crate::base::Offset;
+use crate::base::limits::WRITE_PIECE_BYTES;
 use crate::record::BatchHeader;
 
 /// What grows with every batch beside the files: enough to go on appending without reading them.
@@ -196,6 +197,26 @@ impl Segment {
         let file = self.files.open(self.base, Kind::Log, OpenMode::Write)?;
         *held = Some(Arc::clone(&file));
         Ok(file)
+    }
+
+    /// Writes what stands between two positions once more, as it is. After a refused sync Linux counts it as written, and
+    /// would do nothing if it were only asked to sync it again.
+    pub fn write_again(&self, from: u64, upto: u64) -> io::Result<()> {
+        let file = self.hold_for_writing()?;
+        let (mut one, mut other) = (vec![0; WRITE_PIECE_BYTES], vec![0; WRITE_PIECE_BYTES]);
+        let mut position = from;
+        while position < upto {
+            let bytes = (upto - position).min(WRITE_PIECE_BYTES as u64) as usize;
+            file.read_exact_at(position, &mut one[..bytes])?;
+            file.read_exact_at(position, &mut other[..bytes])?;
+            if one != other {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it is read differently each time"));
+            }
+            file.write_all_at(position, &[IoSlice::new(&one[..bytes])])?;
+            position += bytes as u64;
+        }
+        self.abandoned.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Synced and sealed: from now on the pool opens the file when somebody reads.

@@ -7,11 +7,17 @@ use super::{AppendError, Appended, Disk, LogSettings, OpenAs, OpenReport, Partit
 use crate::base::{LeaderEpoch, Now, Offset};
 use crate::record::{BatchBuilder, BatchHeader, Codec, ProducerStamp, ValidBatch, attributes, batches};
 
-/// A rule of recovery that a test can leave out, to see that its absence is noticed.
+/// A rule on which a promise stands, and which a test can leave out, to see that its absence is noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecoveryRule {
+    /// Left out by a disk whose syncs of data do nothing.
+    SyncBeforeAck,
+    /// Left out by a disk whose syncs of directories do nothing.
+    DirectorySync,
     CrcCheck,
     TailCut,
+    /// The high watermark stays behind the flushed end.
+    HighWatermark,
 }
 
 thread_local! {

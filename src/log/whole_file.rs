@@ -72,6 +72,15 @@ pub fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// What `parse` makes of the content; the inner `None` if it can't be made out. Then it is read once more before that
+/// counts: a bit may have gone wrong on its way here, and what is concluded from it can't be taken back.
+pub fn read_as<T>(disk: &dyn Disk, path: &Path, parse: impl Fn(&[u8]) -> Option<T>) -> io::Result<Option<T>> {
+    match parse(&read(disk, path)?) {
+        Some(made_out) => Ok(Some(made_out)),
+        None => Ok(parse(&read(disk, path)?)),
+    }
+}
+
 const SEAL: &[u8] = b"crc32c ";
 /// "crc32c ", eight hexadecimal digits, a line feed.
 const SEAL_BYTES: usize = SEAL.len() + 9;
@@ -122,6 +131,21 @@ mod tests {
         }
         for cut in 0..sealed.len() {
             assert_eq!(unseal(&sealed[..cut]), None, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_made_out_is_read_once_more() {
+        let disk = crate::log::memory_disk::MemoryDisk::new();
+        replace(&disk, Path::new("/state"), &seal(b"7\n".to_vec())).expect("written");
+        let parse = |sealed: &[u8]| unseal(sealed).map(<[u8]>::to_vec);
+        for (misread, expected) in [(0u32, Some(b"7\n".to_vec())), (1, Some(b"7\n".to_vec())), (2, None)] {
+            let mut left = misread;
+            disk.watch_reads(move |_, bytes| {
+                bytes[0] ^= u8::from(left > 0);
+                left = left.saturating_sub(1);
+            });
+            assert_eq!(read_as(&disk, Path::new("/state"), parse).expect("read"), expected, "{misread}");
         }
     }
 }

@@ -73,6 +73,17 @@ pub struct Opened {
 
 impl CommandLog {
     pub fn open(disk: Arc<dyn Disk>, path: &Path) -> io::Result<Opened> {
+        let opened = Self::read(Arc::clone(&disk), path)?;
+        if opened.findings.is_empty() {
+            return Ok(opened);
+        }
+        // What is left out is gone for good with the next decision. It is read twice before that: a bit may have gone
+        // wrong on its way here.
+        let again = Self::read(disk, path)?;
+        Ok(if again.findings.len() < opened.findings.len() { again } else { opened })
+    }
+
+    fn read(disk: Arc<dyn Disk>, path: &Path) -> io::Result<Opened> {
         let bytes = match whole_file::read(disk.as_ref(), path) {
             Ok(bytes) => bytes,
             // Made durable by the first decision: until then there is nothing to lose.

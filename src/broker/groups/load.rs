@@ -18,7 +18,7 @@ use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::broker::core::Core;
 use crate::broker::partition::Partition;
 use crate::log::ReadError;
-use crate::record::BatchView;
+use crate::record::{BatchView, batches};
 
 /// What the records read so far say of one group. It speaks one protocol: that of the newest record of the group itself.
 #[derive(Default)]
@@ -96,10 +96,12 @@ fn read(partition: &Partition, groups: &mut Groups) -> Result<(), String> {
     let log = partition.log().map_err(|error| error.to_string())?;
     let mut next = log.log_start();
     let end = log.log_end();
+    let mut again = true;
     while next < end {
         let slice = match log.read(next, PIECE_BYTES, end, true) {
             Ok(Some(slice)) => slice,
             Ok(None) => break,
+            Err(ReadError::Storage(_)) if std::mem::take(&mut again) => continue,
             Err(error @ ReadError::Corrupt { next: resume, .. }) => {
                 ::log::error!("{}: {error}", partition.name());
                 next = resume;
@@ -108,7 +110,12 @@ fn read(partition: &Partition, groups: &mut Groups) -> Result<(), String> {
             Err(error) => return Err(error.to_string()),
         };
         let bytes = slice.bytes().map_err(|error| error.to_string())?;
-        for batch in crate::record::batches(&bytes) {
+        // The log has seen that they are good; whatever went wrong since goes right the second time.
+        let is_good = batches(&bytes).all(|batch| batch.is_ok_and(|batch| batch.verify_crc().is_ok()));
+        if !is_good && std::mem::take(&mut again) {
+            continue;
+        }
+        for batch in batches(&bytes) {
             let batch = match batch {
                 Ok(batch) => batch,
                 Err(error) => {
@@ -116,11 +123,12 @@ fn read(partition: &Partition, groups: &mut Groups) -> Result<(), String> {
                     return Ok(());
                 }
             };
-            if let Err(error) = take_in(groups, &batch) {
+            let taken = batch.verify_crc().map_err(Into::into).and_then(|()| take_in(groups, &batch));
+            if let Err(error) = taken {
                 ::log::error!("{} at offset {}: {error}", partition.name(), batch.header.base_offset);
             }
-            next = batch.header.next_offset();
         }
+        (next, again) = (slice.next_offset, true);
     }
     Ok(())
 }

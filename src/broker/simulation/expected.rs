@@ -1,47 +1,22 @@
-//! What was promised to whom, and whether a broker that is open keeps it.
+//! What was promised to whom, beside the records: topics with their settings and partitions, commits, producer ids.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use crate::base::{Offset, TopicName, TopicPartition};
-use crate::broker::partition::Partition;
-use crate::log::ReadError;
-use crate::record::batches;
+use super::Outcome;
+use super::owed::Owed;
+use crate::base::{TopicName, TopicPartition, Uuid};
+use crate::broker::topics::Topic;
 
-/// A record, known by the number it carries as its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sent {
-    pub id: u64,
-    pub key: u8,
-    /// The idempotent producer that sent it.
-    pub producer: Option<i64>,
-}
-
-/// What one partition owes.
-#[derive(Debug, Clone)]
-pub(super) struct Owed {
-    pub compacted: bool,
-    /// Acknowledged, or seen by a reader: there for good.
-    pub records: BTreeMap<i64, Sent>,
-    /// Everything that was ever sent there.
-    pub sent: BTreeMap<u64, Sent>,
-    /// The log begins no earlier, and no later.
-    pub start: std::ops::RangeInclusive<i64>,
-}
-
-/// What the log holds.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Held {
-    pub start: i64,
-    pub records: BTreeMap<i64, Sent>,
-}
+pub(super) type Settings = BTreeMap<String, String>;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Expected {
+    pub topics: BTreeMap<TopicName, OwedTopic>,
     pub partitions: BTreeMap<TopicPartition, Owed>,
-    /// Commits of each group in order; and how many of them are known to count.
-    pub commits: BTreeMap<String, (Vec<i64>, usize)>,
-    /// Topics whose making, or deleting, was answered with yes.
-    pub topics: BTreeMap<TopicName, Fate>,
+    pub commits: BTreeMap<String, Commits>,
+    /// The largest producer id that anybody got.
+    pub producer_id: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,141 +27,70 @@ pub(super) enum Fate {
     Unknown,
 }
 
-impl Owed {
-    pub fn new(compacted: bool) -> Owed {
-        Owed { compacted, records: BTreeMap::new(), sent: BTreeMap::new(), start: 0..=0 }
+#[derive(Debug, Clone)]
+pub(super) struct OwedTopic {
+    pub fate: Fate,
+    /// `None` until it was seen.
+    pub id: Option<Uuid>,
+    /// What its settings may be: those that were answered for, and behind them those whose change failed.
+    pub settings: Vec<Settings>,
+    pub partitions: RangeInclusive<i32>,
+}
+
+/// What a group has committed for one partition, in order; `None` where it was deleted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Commits {
+    pub all: Vec<Option<i64>>,
+    /// So many are known to count.
+    pub counted: usize,
+}
+
+impl OwedTopic {
+    pub fn new(fate: Fate, settings: Settings, partitions: i32) -> OwedTopic {
+        OwedTopic { fate, id: None, settings: vec![settings], partitions: partitions..=partitions }
     }
 
-    /// Whether everything owed is there.
-    pub fn check(&mut self, name: &TopicPartition, held: &Held) -> Result<(), String> {
-        if !self.start.contains(&held.start) {
-            return Err(format!("{name}: the log starts at {}, which should lie in {:?}", held.start, self.start));
-        }
-        self.records = self.records.split_off(&held.start);
-        for (offset, owed) in &self.records {
-            match held.records.get(offset) {
-                Some(there) if there == owed => {}
-                Some(there) => return Err(format!("{name}: at offset {offset} is {there:?}, not {owed:?}")),
-                None => {
-                    let later = |records: &BTreeMap<i64, Sent>| {
-                        records.range(offset + 1..).any(|(_, other)| other.key == owed.key)
-                    };
-                    if !self.compacted || !(later(&self.records) || later(&held.records)) {
-                        return Err(format!("{name}: {owed:?} at offset {offset} is lost"));
-                    }
-                }
-            }
-        }
-        self.check_producers(name, held)
+    /// A change was answered for.
+    pub fn settle_settings(&mut self, settings: Settings) {
+        self.settings = vec![settings];
     }
 
-    /// Whether what a reader finds below `upto` is what it, or another, was shown or promised before.
-    pub fn check_seen(&self, name: &TopicPartition, held: &Held, upto: Offset) -> Result<(), String> {
-        for (offset, owed) in self.records.range(held.start..upto.0) {
-            let there = held.records.get(offset);
-            if there != Some(owed) && !(self.compacted && there.is_none()) {
-                return Err(format!("{name}: a reader finds {there:?} at offset {offset}, not {owed:?}"));
-            }
+    /// Whether a topic that is there is as it should be. What it is now, it stays.
+    pub fn check(&mut self, topic: &Topic) -> Outcome {
+        let name = &topic.name;
+        if self.id.is_some_and(|id| id != topic.id) {
+            return Err(format!("topic {name} is another one than it was"));
         }
-        self.check_producers(name, held)
-    }
-
-    /// Nothing comes that was not sent, and of an idempotent producer nothing twice, and all in order.
-    fn check_producers(&self, name: &TopicPartition, held: &Held) -> Result<(), String> {
-        let mut last = BTreeMap::new();
-        for (offset, there) in &held.records {
-            if self.sent.get(&there.id) != Some(there) {
-                return Err(format!("{name}: {there:?} at offset {offset} was never sent there"));
-            }
-            if let Some(producer) = there.producer
-                && last.insert(producer, there.id).is_some_and(|before| before >= there.id)
-            {
-                return Err(format!("{name}: {there:?} at offset {offset} comes twice, or out of order"));
-            }
+        let (settings, partitions) = (topic.overrides.as_map(), topic.partitions.len() as i32);
+        if !self.settings.contains(settings) {
+            return Err(format!("topic {name} has settings {settings:?}, and should have one of {:?}", self.settings));
         }
+        if !self.partitions.contains(&partitions) {
+            return Err(format!("topic {name} has {partitions} partitions, and should have {:?}", self.partitions));
+        }
+        (self.fate, self.id) = (Fate::Exists, Some(topic.id));
+        self.settle_settings(settings.clone());
+        self.partitions = partitions..=partitions;
         Ok(())
     }
 }
 
-/// Reads a partition from its start up to an offset, as a consumer does: a batch that fails its CRC is fetched again.
-pub(super) fn read_all(partition: &Partition, upto: Offset, compacted: bool) -> Result<Held, String> {
-    let (name, log) = (partition.name(), partition.log().expect("online"));
-    let start = log.log_start();
-    let mut held = Held { start: start.0, records: BTreeMap::new() };
-    let mut next = start;
-    let mut again = 0;
-    while next < upto {
-        let slice = match log.read(next, 900, upto, true) {
-            Ok(Some(slice)) => slice,
-            // A length that is misread makes the first batch too long for an answer; the next one has it.
-            Ok(None) if again < 3 => {
-                again += 1;
-                continue;
+impl Commits {
+    /// Whether a group's offset is one that was committed, and not older than the last that is known to count. What it
+    /// is now, it stays.
+    pub fn check(&mut self, group: &str, found: Option<i64>) -> Outcome {
+        let from = self.counted.saturating_sub(1);
+        let allowed = &self.all[from..];
+        let Some(at) = allowed.iter().position(|commit| *commit == found) else {
+            if self.counted == 0 && found.is_none() {
+                self.all.clear();
+                return Ok(());
             }
-            Ok(None) if compacted => break,
-            Ok(None) => return Err(format!("{name}: nothing at offset {next}, though the end is {upto}")),
-            // A disk that refuses to read for a while.
-            Err(ReadError::Storage(_)) if again < 3 => {
-                again += 1;
-                continue;
-            }
-            Err(error) => return Err(format!("{name}: {error}")),
+            return Err(format!("group {group} has committed {found:?}, but should have one of {allowed:?}"));
         };
-        // Offsets lie outside the CRC: what was misread on its way to us is no fault of the log's.
-        let twice = slice.bytes().and_then(|bytes| Ok((slice.bytes()? == bytes, bytes)));
-        let bytes = match twice {
-            Ok((true, bytes)) => Ok(bytes),
-            Ok((false, _)) => Err(format!("{name}: misread")),
-            Err(error) => Err(format!("{name}: {error}")),
-        };
-        let read = bytes.and_then(|bytes| take(&mut held, &bytes, next, compacted));
-        match read {
-            Ok(after) => (next, again) = (after, 0),
-            Err(_) if again < 3 => again += 1,
-            Err(error) => return Err(format!("{name} from offset {next}: {error}")),
-        }
-    }
-    held.records = held.records.split_off(&start.0);
-    Ok(held)
-}
-
-/// Gives the offset behind the last batch.
-fn take(held: &mut Held, bytes: &[u8], from: Offset, compacted: bool) -> Result<Offset, String> {
-    let mut expected = None;
-    for batch in batches(bytes) {
-        let batch = batch.map_err(|error| error.to_string())?;
-        batch.verify_crc().map_err(|error| error.to_string())?;
-        let header = &batch.header;
-        let first_is_right = expected.is_some() || header.base_offset <= from;
-        if !compacted && (!first_is_right || expected.is_some_and(|expected| header.base_offset != expected)) {
-            return Err(format!("offsets are missing before {}", header.base_offset));
-        }
-        expected = Some(header.next_offset());
-        if header.is_control() {
-            continue;
-        }
-        for record in batch.records(1 << 20).map_err(|error| error.to_string())?.iter() {
-            let record = record.map_err(|error| error.to_string())?;
-            let number = record.value.and_then(|value| value.get(..8)?.try_into().ok()).map(u64::from_be_bytes);
-            let (Some(id), Some(&[key])) = (number, record.key) else {
-                return Err("a record of another kind".to_owned());
-            };
-            let producer = header.has_producer_id().then_some(header.producer_id);
-            held.records.insert(header.base_offset.0 + i64::from(record.offset_delta), Sent { id, key, producer });
-        }
-    }
-    expected.ok_or_else(|| "an empty answer".to_owned())
-}
-
-impl Expected {
-    /// Whether the group's offset is one that was committed, and not older than the last that is known to count.
-    pub fn check_commit(&self, group: &str, found: Option<i64>) -> Result<(), String> {
-        let Some((commits, counted)) = self.commits.get(group) else { return Ok(()) };
-        let allowed: BTreeSet<i64> = commits[counted.saturating_sub(1)..].iter().copied().collect();
-        match found {
-            None if *counted == 0 => Ok(()),
-            Some(offset) if allowed.contains(&offset) => Ok(()),
-            found => Err(format!("group {group} has committed {found:?}, but should have one of {allowed:?}")),
-        }
+        // The others never came that far.
+        self.all.truncate(from + at + 1);
+        self.counted = self.all.len();
+        Ok(())
     }
 }

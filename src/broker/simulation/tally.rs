@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Once;
 
+use super::weather;
 use crate::log::names::{self, Meaning};
 
 /// A branch of recovery, and a piece of its sentence.
@@ -29,30 +30,40 @@ const BRANCHES: [(&str, &str); 14] = [
     ("a write failed", "can't append to"),
 ];
 
-const FAULTS: [&str; 13] = [
+/// What is done to the whole disk at an end.
+const ENDS: [&str; 8] = [
     "killed",
     "power lost, nothing unsynced left",
     "power lost, some files left",
     "power lost, a write torn",
     "power lost, pages out of order or zero",
     "some changes of names lost",
-    "stopped at an operation",
-    "write refused, disk full",
-    "write refused, broken",
-    "fsync refused",
-    "directory sync refused",
-    "read refused",
-    "bit flipped on read",
+    "all changes of names lost",
+    "a bit decayed beside the log",
 ];
 
-const FILES: [&str; 10] =
-    ["log", "index", "timeindex", "txnindex", "producers", "epochs", "compaction", "swap", "commands", "checkpoints"];
+const FILES: [&str; 14] = [
+    "log",
+    "index",
+    "timeindex",
+    "txnindex",
+    "producers",
+    "epochs",
+    "compaction",
+    "cleaned",
+    "swap",
+    "commands",
+    "checkpoints",
+    "stopped",
+    "reserve",
+    "probe",
+];
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     counts: BTreeMap<(&'static str, &'static str), u64>,
     /// Says what happens while it happens.
-    pub talks: bool,
+    talks: bool,
 }
 
 thread_local! {
@@ -89,8 +100,11 @@ pub(super) fn listen() {
 }
 
 impl Tally {
+    pub fn aloud() -> Tally {
+        Tally { talks: true, ..Tally::default() }
+    }
+
     pub fn fault(&mut self, name: &'static str) {
-        debug_assert!(FAULTS.contains(&name), "{name}");
         self.say(|| name.to_owned());
         self.count("fault", name, 1);
     }
@@ -132,8 +146,11 @@ impl Tally {
     /// What should have come up and did not.
     pub fn never(&self) -> Vec<String> {
         let branches = BRANCHES.iter().map(|(branch, _)| ("recovery", *branch));
-        let all = FAULTS.iter().map(|name| ("fault", *name)).chain(FILES.iter().map(|name| ("file", *name)));
-        all.chain(branches)
+        let faults = ENDS.into_iter().chain(weather::faults()).map(|name| ("fault", name));
+        let files = FILES.into_iter().map(|name| ("file", name));
+        faults
+            .chain(files)
+            .chain(branches)
             .filter(|name| !self.counts.contains_key(name))
             .map(|(what, name)| format!("{what}: {name}"))
             .collect()
@@ -149,17 +166,26 @@ impl fmt::Display for Tally {
 /// What a file is, as the tally calls it.
 pub(super) fn kind(path: &Path) -> Option<&'static str> {
     let name = path.file_name()?.to_str()?;
+    if name == names::PROBE {
+        return Some("probe");
+    }
     // One that changes as a whole is written under another name.
     let name = name.strip_suffix(".tmp").unwrap_or(name);
     Some(match names::meaning(name) {
         Meaning::Segment(_, kind) => kind.suffix(),
         Meaning::LeaderEpochs => "epochs",
         Meaning::Compaction => "compaction",
-        Meaning::Cleaned(..) | Meaning::Swap { .. } => "swap",
+        Meaning::FlushFailed => return None,
+        Meaning::Cleaned(..) => "cleaned",
+        Meaning::Swap { .. } => "swap",
         Meaning::Temporary | Meaning::PartitionMetadata => return None,
         Meaning::Foreign => match name {
             "commands" => "commands",
             "checkpoints" => "checkpoints",
+            "stopped" => "stopped",
+            "reserve" => "reserve",
+            "format" => "format",
+            "identity" => "identity",
             _ => return None,
         },
     })

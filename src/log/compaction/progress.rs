@@ -35,8 +35,8 @@ impl Progress {
 
     pub fn read(files: &Files, report: &mut OpenReport) -> Option<Progress> {
         let path = files.dir.join(names::COMPACTION);
-        match whole_file::read(&*files.disk, &path) {
-            Ok(bytes) => Some(Progress::decode(&bytes).unwrap_or_else(|| {
+        match whole_file::read_as(&*files.disk, &path, Progress::decode) {
+            Ok(progress) => Some(progress.unwrap_or_else(|| {
                 report.note(format!("{} is damaged; the log is compacted from its start again", path.display()));
                 Progress::DAMAGED
             })),

@@ -164,11 +164,12 @@ fn a_failed_fsync_takes_nothing_back_that_a_start_found() {
     assert!(log.flush().is_err());
     assert_eq!(log.log_end(), Offset(2));
     assert_eq!(all(&log), [(0, 1)]);
-    // Nor is it vouched for: the next start looks at it again.
+    // It is written once more before it is flushed; from then on it is vouched for.
+    assert_eq!((log.flushed_end(), log.recovery_point()), (Offset(0), Offset(0)));
     disk.unwatch();
     append(&log, &batch(1, 10, 0), PROBE_INTERVAL_MS).expect("healed");
     log.checkpoint().expect("written");
-    assert_eq!(log.recovery_point(), Offset(0));
+    assert_eq!(log.recovery_point(), Offset(3));
 }
 
 #[test]
@@ -458,4 +459,37 @@ fn producers_that_can_not_be_read_back_are_not_forgotten() {
     assert_eq!((again.duplicate, again.base_offset), (true, Offset(4)));
     let next = append(&log, &by_producer(7, 5, 1), PROBE_INTERVAL_MS).expect("what was cut comes again");
     assert_eq!((next.duplicate, next.base_offset), (false, Offset(5)));
+}
+
+/// A start could not flush what it had found. The next one asked for the same flush again, to which Linux says yes without
+/// doing anything; what readers saw then was gone with the power.
+#[test]
+fn what_a_start_could_not_flush_is_written_again_before_the_next_flush() {
+    for restarts in [false, true] {
+        let (disk, place) = memory();
+        let (log, _) = place.open(&small(), OpenAs::unclean());
+        log.flush().expect("flushed");
+        for n in 0..20 {
+            append(&log, &batch(1, 100, n), n).expect("appended");
+        }
+        drop(log);
+        disk.sync_dir(&place.dir).expect("synced");
+        let (mut log, _) = place.open(&small(), OpenAs::unclean());
+        let before = all(&log);
+        assert_eq!(before.len(), 20);
+        disk.give_up_at_refused_syncs();
+        disk.watch(|operation, _| (operation == Operation::SyncData).then(|| io::ErrorKind::Other.into()));
+        log.flush().expect_err("refused");
+        disk.unwatch();
+        if restarts {
+            drop(log);
+            log = place.open(&small(), OpenAs::unclean()).0;
+        }
+        assert_eq!(log.flush().expect("flushed"), Offset(20));
+        let note = place.file(crate::log::names::FLUSH_FAILED);
+        assert!(disk.facts(&note).is_err(), "nothing is due any more");
+        drop(log);
+        disk.crash();
+        assert_eq!(all(&place.open(&small(), OpenAs::unclean()).0), before, "restarts: {restarts}");
+    }
 }

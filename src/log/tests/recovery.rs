@@ -293,3 +293,24 @@ fn the_directory_is_made_if_it_is_missing_and_an_unreadable_one_is_an_error() {
     assert!(error.to_string().starts_with("can't list /data/topic/partition-0: "), "{error}");
     assert!(Path::new("/data").is_absolute());
 }
+
+/// In a log that may have gaps an offset whose bits were misread was taken for one, and the log went on behind it.
+#[test]
+fn an_offset_that_is_misread_at_the_start_is_not_taken_for_a_gap() {
+    let compacted = LogSettings { cleanup_compact: true, ..LogSettings::default() };
+    let (disk, place) = memory();
+    filled(&place, &compacted, 4).flush().expect("flushed");
+    let size = place.bytes("00000000000000000000.log").len() / 4;
+    for nth in 0..4 {
+        let mut left = true;
+        disk.watch_reads(move |path, bytes| {
+            let at = nth * size + 4;
+            if path.ends_with("00000000000000000000.log") && bytes.len() > at && std::mem::take(&mut left) {
+                bytes[at] ^= 2;
+            }
+        });
+        let (log, report) = place.open(&compacted, OpenAs::unclean());
+        disk.unwatch();
+        assert_eq!((log.log_end(), report.holes, report.cut_bytes), (Offset(8), 0, 0), "batch {nth}: {report:?}");
+    }
+}
