@@ -23,7 +23,7 @@ const BRANCHES: [(&str, &str); 14] = [
     ("indexes made anew", "made anew"),
     ("compaction finished", "was finished"),
     ("compaction begun anew", "is compacted from its start again"),
-    ("catalogue line left out", "was left out"),
+    ("catalogue line left out", "is left out"),
     ("checkpoints missing", "the checkpoints are missing or damaged"),
     ("disk healed", "the disk takes writes again"),
     ("flush failed", "can't flush"),
