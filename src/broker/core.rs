@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
-use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
+use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError, Finding};
 use super::cleaning::Cleaner;
 use super::complaints::Complaints;
 use super::data_dir::{DataDir, DataDirError};
@@ -15,8 +15,9 @@ use super::fetch_sessions::FetchSessions;
 use super::flusher::Flusher;
 use super::group_settings::GroupSettings;
 use super::groups::Coordinator;
+use super::partition::Partition;
 use super::reserve::Reserve;
-use super::topic_note::TopicNote;
+use super::restore::{FoundNote, FoundTopic, Trust, restore};
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
 use crate::base::{BrokerId, Clock, LineLimit, Now, Offset, TopicName, TopicPartition};
@@ -26,6 +27,8 @@ use crate::log::{FilePool, PartitionLog, checkpoint_many};
 
 /// Producer ids are taken from the catalogue in blocks, as Kafka does (KIP-730).
 const PRODUCER_ID_BLOCK: i64 = 1000;
+/// Ids that are given out do not come near; whoever made up a higher one has it to himself.
+const PRODUCER_ID_MAX: i64 = 1 << 62;
 
 /// Files of older segments that are kept open for readers.
 const OPEN_SEALED_FILES_MAX: usize = 1024;
@@ -66,6 +69,8 @@ pub struct Core {
     changing_directories: Mutex<()>,
     group_settings: GroupSettings,
     producer_ids: Mutex<Range<i64>>,
+    /// Above every id that some partition knows.
+    producer_ids_used_below: AtomicI64,
     fetch_sessions: FetchSessions,
     groups: Coordinator,
     flusher: Flusher,
@@ -100,13 +105,22 @@ impl Core {
         let path = data.commands_path();
         let opened = reserve.spend_on(|| CommandLog::open(Arc::clone(&disk), &path));
         let opened = opened.map_err(|source| OpenError::Commands { path: path.display().to_string(), source })?;
-        for finding in &opened.findings {
-            ::log::error!("{finding}");
+        for Finding { line, flaw, .. } in &opened.findings {
+            ::log::error!("line {line} of {}: {}", path.display(), flaw.sentence());
         }
         let mut decisions = opened.log;
-        let is_doubtful = opened.is_empty || !opened.findings.is_empty();
-        for done in super::restore::restore(&data, &mut decisions, &reserve, is_doubtful) {
+        let found = data.found_topics().unwrap_or_else(|error| {
+            ::log::error!("{} can't be listed: {error}", data.path().display());
+            Vec::new()
+        });
+        let trust = Trust { index: decisions.index(), doubtful_from: opened.doubtful_from, is_empty: opened.is_empty };
+        for done in restore(&data, &mut decisions, &reserve, &found, trust) {
             ::log::warn!("{done}");
+        }
+        if !opened.findings.is_empty()
+            && let Err(error) = reserve.spend_on(|| decisions.heal())
+        {
+            ::log::warn!("{} can't be written anew: {error}", path.display());
         }
         let reserved = decisions.catalogue().producer_ids_below;
         let (chores, work) = crossbeam_channel::unbounded();
@@ -121,6 +135,7 @@ impl Core {
             changing_directories: Mutex::default(),
             group_settings: GroupSettings::default(),
             producer_ids: Mutex::new(reserved..reserved),
+            producer_ids_used_below: AtomicI64::new(0),
             fetch_sessions: FetchSessions::default(),
             groups: Coordinator::default(),
             flusher,
@@ -137,10 +152,8 @@ impl Core {
         core.refresh_broker_settings(core.decisions().catalogue());
         core.group_settings.load(core.decisions().catalogue());
         core.open_topics();
-        if is_doubtful {
-            core.pass_used_producer_ids();
-        }
-        core.note_topics();
+        core.pass_used_producer_ids();
+        core.note_topics(&found);
         core.load_groups();
         core.remove_deleted_soon();
         Ok((core, work))
@@ -185,9 +198,13 @@ impl Core {
             for topic in self.topics().iter() {
                 topic.partitions.iter().filter_map(|partition| partition.online()).for_each(PartitionLog::expect_room);
             }
-            if !self.reserve.is_spent() {
-                // Those that were due in the meantime found no room either.
-                self.note_topics();
+            if self.reserve.is_spent() {
+                return;
+            }
+            // Those of topics that were made or changed in the meantime found no room either.
+            match self.data.found_topics() {
+                Ok(found) => self.note_topics(&found),
+                Err(error) => ::log::warn!("{} can't be listed: {error}", self.data.path().display()),
             }
         }
     }
@@ -289,9 +306,10 @@ impl Core {
     /// An id that no producer ever had.
     pub fn next_producer_id(&self) -> Result<i64, CommandLogError> {
         let mut ids = self.producer_ids.lock();
-        if ids.is_empty() {
+        let used_below = self.producer_ids_used_below.load(Ordering::Acquire);
+        if ids.is_empty() || ids.start < used_below {
             let mut decisions = self.decisions();
-            let from = decisions.catalogue().producer_ids_below;
+            let from = decisions.catalogue().producer_ids_below.max(used_below);
             let command = Command::ReserveProducerIds { below: from + PRODUCER_ID_BLOCK };
             self.reserve.spend_common_on(|| decisions.decide(&command))?;
             *ids = from..from + PRODUCER_ID_BLOCK;
@@ -301,43 +319,49 @@ impl Core {
         Ok(id)
     }
 
-    /// An id that a producer of old has must not be given to a new one: its first batches would pass for repeats.
+    /// An id that a producer of old has must not be given to a new one, whatever the catalogue has lost: its first batches
+    /// would pass for repeats.
     fn pass_used_producer_ids(&self) {
         let topics = self.topics();
         let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        let logs = partitions.filter_map(|partition| partition.online());
-        let used = logs.flat_map(PartitionLog::producers).map(|state| state.producer_id).max();
-        let mut decisions = self.decisions();
-        let Some(used) = used.filter(|used| *used >= decisions.catalogue().producer_ids_below) else { return };
-        // Whoever made up an id at the very end has it to himself.
-        let Some(below) = used.checked_add(1 + PRODUCER_ID_BLOCK) else { return };
-        match decisions.decide(&Command::ReserveProducerIds { below }) {
-            Ok(()) => *self.producer_ids.lock() = below..below,
-            Err(error) => ::log::error!("producer ids up to {used} are in use, and that can't be noted: {error}"),
+        partitions.filter_map(|partition| partition.online()).for_each(|log| self.pass_producer_ids_of(log));
+    }
+
+    /// The same for a log that was opened later.
+    pub(super) fn pass_producer_ids_of(&self, log: &PartitionLog) {
+        let ids = log.producers().into_iter().map(|state| state.producer_id);
+        if let Some(used) = ids.filter(|id| *id < PRODUCER_ID_MAX).max() {
+            self.producer_ids_used_below.fetch_max(used + 1, Ordering::AcqRel);
         }
     }
 
-    /// Writes what the directory of a topic carries of the catalogue. It is of use only when that is lost, so a failure
-    /// costs nothing now.
-    pub(super) fn note_topic(&self, topic: &Topic) {
+    /// Writes what the directory of a topic carries of the catalogue; the caller holds the decisions, so that what it
+    /// writes is not older than what is there. It is of use only when those are lost, so a failure costs nothing now.
+    pub(super) fn note_topic(&self, decisions: &CommandLog, topic: &Topic) {
         let path = self.data.topic_note_path(&topic.name);
-        if let Err(error) = topic.note().write(self.data.disk().as_ref(), &path) {
+        if let Err(error) = topic.note(decisions.index()).write(self.data.disk().as_ref(), &path) {
             ::log::warn!("{} can't be written: {error}", path.display());
         }
     }
 
-    /// At the start: notes that are missing, damaged or behind are written anew.
-    fn note_topics(&self) {
-        let disk = self.data.disk();
-        for topic in self.topics().iter() {
-            let path = self.data.topic_note_path(&topic.name);
-            let note = TopicNote::read(disk.as_ref(), &path);
-            if note.is_none() && disk.facts(&path).is_ok() {
-                ::log::warn!("{} is damaged and is written anew", path.display());
+    /// Writes notes that are missing, damaged or behind, of what was found.
+    fn note_topics(&self, found: &[FoundTopic]) {
+        let known: Vec<TopicName> = self.topics().iter().map(|topic| topic.name.clone()).collect();
+        for name in known {
+            let note = found.iter().find(|topic| topic.name == name).map_or(&FoundNote::None, |topic| &topic.note);
+            let decisions = self.decisions();
+            let Some(topic) = self.topic(name.as_str()) else { continue };
+            let path = || self.data.topic_note_path(&name);
+            match note {
+                FoundNote::Good(note) if note.agrees_with(&topic.note(decisions.index())) => continue,
+                FoundNote::Good(_) => {}
+                FoundNote::None => ::log::warn!("{} is missing and is written anew", path().display()),
+                FoundNote::Damaged => ::log::warn!("{} is damaged and is written anew", path().display()),
+                FoundNote::OfAnother(other) => {
+                    ::log::warn!("{} is that of topic \"{other}\" and is written anew", path().display());
+                }
             }
-            if note != Some(topic.note()) {
-                self.note_topic(topic);
-            }
+            self.note_topic(&decisions, &topic);
         }
     }
 
@@ -446,14 +470,18 @@ impl Core {
     pub(super) fn write_checkpoints_with(&self, trim: Option<(&TopicPartition, Offset)>) -> std::io::Result<()> {
         let _one_at_a_time = self.checkpoint_writer.lock();
         let topics = self.topics();
-        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        let checkpoints = partitions.map(|partition| {
+        let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
+        let about_to_be = |partition: &Partition| {
+            trim.filter(|(name, _)| *name == partition.name()).map_or(Offset::ZERO, |(_, before)| before)
+        };
+        let checkpoints = partitions().map(|partition| {
             let mut at = partition.checkpoint();
-            if let Some((_, before)) = trim.filter(|(name, _)| *name == partition.name()) {
-                at.log_start = at.log_start.max(before);
-            }
+            at.log_start = at.log_start.max(about_to_be(partition));
             (partition.name().clone(), at)
         });
-        self.data.write_checkpoints(&checkpoints.collect())
+        self.data.write_checkpoints(&checkpoints.collect())?;
+        // Whoever writes the next ones may do so before the log is trimmed.
+        partitions().for_each(|partition| partition.promise_start(about_to_be(partition)));
+        Ok(())
     }
 }

@@ -24,8 +24,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::restore::FoundTopic;
+use super::restore::{Contents, FoundNote, FoundTopic};
 use super::topic_note::TopicNote;
+use super::topics::PARTITIONS_PER_TOPIC_MAX;
 use crate::base::{BrokerId, Offset, PartitionId, TopicName, TopicPartition, Uuid};
 use crate::log::Disk;
 use crate::log::inspect::{Found, walk_log};
@@ -119,8 +120,11 @@ impl DataDir {
             TryLockError::WouldBlock => DataDirError::InUse(shown()),
             TryLockError::Error(source) => failed(source),
         })?;
-        if is_new {
+        let has_deleted = disk.facts(&path.join(DELETED)).is_ok();
+        if !has_deleted {
             disk.create_dir(&path.join(DELETED)).map_err(failed)?;
+        }
+        if is_new || !has_deleted {
             // The directory's own name must last, too.
             let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             disk.sync_dir(path).and_then(|()| disk.sync_dir(parent)).map_err(failed)?;
@@ -170,44 +174,63 @@ impl DataDir {
         self.topic_path(topic).join(NOTE)
     }
 
-    /// Every directory that may be a topic's, with what it carries of the catalogue.
-    pub fn found_topics(&self, wanted: impl Fn(&TopicName) -> bool) -> io::Result<Vec<FoundTopic>> {
+    /// Every directory that may be a topic's, with what it carries of the catalogue. One that can't be looked at is told,
+    /// and is in nobody's way.
+    pub fn found_topics(&self) -> io::Result<Vec<FoundTopic>> {
         let mut found = Vec::new();
-        for name in self.topic_directories()?.into_iter().filter(wanted) {
-            let path = self.topic_path(&name);
-            if !self.disk.facts(&path)?.is_dir {
-                continue;
+        for name in self.topic_directories()? {
+            let path = self.topic_note_path(&name);
+            let note = match whole_file::read(self.disk.as_ref(), &path) {
+                Ok(sealed) => match TopicNote::parse(&sealed) {
+                    Some(note) if note.name == name => FoundNote::Good(note),
+                    Some(note) => FoundNote::OfAnother(note.name),
+                    None => FoundNote::Damaged,
+                },
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    FoundNote::None
+                }
+                Err(error) => {
+                    ::log::error!("{} can't be read: {error}", path.display());
+                    FoundNote::Damaged
+                }
+            };
+            // A file is no topic, and a name that leads nowhere isn't either.
+            if note != FoundNote::None || self.disk.facts(&self.topic_path(&name)).is_ok_and(|facts| facts.is_dir) {
+                found.push(FoundTopic { name, note });
             }
-            let note = TopicNote::read(self.disk.as_ref(), &self.topic_note_path(&name));
-            let mut topic =
-                FoundTopic { note: note.filter(|note| note.name == name), name, partitions: 0, has_batches: false };
-            for entry in self.disk.list(&path)? {
-                let Some(number) = entry.strip_prefix(PARTITION_PREFIX).and_then(|n| n.parse::<i32>().ok()) else {
-                    continue;
-                };
-                topic.partitions = topic.partitions.max(number.saturating_add(1));
-                topic.has_batches |= self.has_batches(&path.join(&entry))?;
-            }
-            found.push(topic);
         }
         Ok(found)
     }
 
-    fn has_batches(&self, partition: &Path) -> io::Result<bool> {
-        for file in self.disk.list(partition)?.iter().filter(|file| file.ends_with(LOG_SUFFIX)) {
-            let mut is_batch = false;
-            walk_log(self.disk.as_ref(), &partition.join(file), true)?.run(|_, found| {
-                is_batch = match found {
-                    Found::Batch { .. } => true,
-                    Found::Damage(damage) => damage.next.is_some(),
-                };
-                Ok(false)
-            })?;
-            if is_batch {
-                return Ok(true);
-            }
+    /// The partitions' directories of a topic, with the names of the logs in each that are not empty.
+    fn logs_of(&self, name: &TopicName) -> io::Result<Vec<(i32, Vec<PathBuf>)>> {
+        let path = self.topic_path(name);
+        let mut logs = Vec::new();
+        for entry in self.disk.list(&path)? {
+            let Some(number) = partition_number(&entry) else { continue };
+            let dir = path.join(&entry);
+            let mut files: Vec<_> =
+                self.disk.list(&dir)?.into_iter().filter(|file| file.ends_with(LOG_SUFFIX)).collect();
+            files.sort();
+            let files = files.into_iter().map(|file| dir.join(file));
+            logs.push((
+                number,
+                files.filter(|file| self.disk.facts(file).is_ok_and(|facts| facts.bytes > 0)).collect(),
+            ));
         }
-        Ok(false)
+        Ok(logs)
+    }
+
+    fn has_batch(&self, log: &Path) -> io::Result<bool> {
+        let mut is_batch = false;
+        walk_log(self.disk.as_ref(), log, true)?.run(|_, found| {
+            is_batch = match found {
+                Found::Batch { .. } => true,
+                Found::Damage(damage) => damage.next.is_some(),
+            };
+            Ok(false)
+        })?;
+        Ok(is_batch)
     }
 
     /// Names in the directory that look like topics, known or not.
@@ -319,11 +342,19 @@ impl DataDir {
 
     fn identity(disk: &dyn Disk, own: &Path, broker_id: BrokerId, cluster_id: Option<&str>) -> io::Result<Identity> {
         let path = own.join("identity");
-        if let Ok(sealed) = whole_file::read(disk, &path) {
-            if let Some(known) = whole_file::unseal(&sealed).and_then(Identity::parse) {
-                return Ok(known);
+        match whole_file::read(disk, &path) {
+            Ok(sealed) => {
+                if let Some(known) = whole_file::unseal(&sealed).and_then(Identity::parse) {
+                    return Ok(known);
+                }
+                ::log::warn!("{} is damaged and is written anew; the cluster id changes", path.display());
             }
-            ::log::warn!("{} is damaged and is written anew; the cluster id changes", path.display());
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if disk.facts(&own.join("commands")).is_ok() {
+                    ::log::warn!("{} is missing and is written anew; the cluster id changes", path.display());
+                }
+            }
+            Err(error) => return Err(error),
         }
         let cluster_id = cluster_id.map_or_else(|| Uuid::random().to_string(), ToOwned::to_owned);
         let identity = Identity { cluster_id, broker_id };
@@ -339,7 +370,14 @@ impl DataDir {
     /// whatever it says.
     fn note_start(disk: &dyn Disk, own: &Path) -> io::Result<LastStop> {
         let stopped = own.join("stopped");
-        let clean = whole_file::read(disk, &stopped).is_ok_and(|sealed| whole_file::unseal(&sealed) == Some(CLEAN));
+        let clean = match whole_file::read(disk, &stopped) {
+            Ok(sealed) if whole_file::unseal(&sealed) == Some(CLEAN) => true,
+            Ok(_) => {
+                ::log::warn!("{} is damaged: the last stop counts as a kill", stopped.display());
+                false
+            }
+            Err(_) => false,
+        };
         match disk.remove(&stopped) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -348,8 +386,16 @@ impl DataDir {
         // Where there is no boot id, every start counts as one after a power cut.
         let boot = std::fs::read(BOOT_ID).unwrap_or_default();
         let boot_path = own.join("boot");
-        let before = whole_file::read(disk, &boot_path).unwrap_or_default();
-        let same_boot = !boot.is_empty() && whole_file::unseal(&before) == Some(boot.as_slice());
+        let same_boot = match whole_file::read(disk, &boot_path) {
+            Ok(sealed) => match whole_file::unseal(&sealed) {
+                Some(before) if is_plausible("boot", before) => !boot.is_empty() && before == boot,
+                _ => {
+                    ::log::warn!("{} is damaged: this start counts as one after a power cut", boot_path.display());
+                    false
+                }
+            },
+            Err(_) => false,
+        };
         if !same_boot {
             // Not flushed: a power cut that takes it begins another boot anyway. Without it every start counts as one
             // after a power cut.
@@ -374,9 +420,25 @@ pub(super) fn is_plausible(name: &str, content: &[u8]) -> bool {
     }
 }
 
-/// Whether a directory with these names in it is a topic's.
-pub(super) fn has_partitions(names: &[String]) -> bool {
-    names.iter().any(|name| name.strip_prefix(PARTITION_PREFIX).is_some_and(|n| n.parse::<i32>().is_ok()))
+impl Contents for DataDir {
+    fn partitions(&self, name: &TopicName) -> i32 {
+        let logs = self.logs_of(name).unwrap_or_else(|error| {
+            ::log::error!("{} can't be looked through: {error}", self.topic_path(name).display());
+            Vec::new()
+        });
+        logs.iter().filter(|(_, files)| !files.is_empty()).map(|(number, _)| number + 1).max().unwrap_or(0)
+    }
+
+    fn has_batches(&self, name: &TopicName) -> bool {
+        let logs = self.logs_of(name).unwrap_or_default();
+        logs.iter().flat_map(|(_, files)| files).any(|file| self.has_batch(file).unwrap_or(false))
+    }
+}
+
+/// The number in the name of a partition's directory.
+fn partition_number(name: &str) -> Option<i32> {
+    let number = name.strip_prefix(PARTITION_PREFIX)?.parse().ok()?;
+    ((0..PARTITIONS_PER_TOPIC_MAX).contains(&number) && name == format!("{PARTITION_PREFIX}{number}")).then_some(number)
 }
 
 /// Whether a broker runs on this data directory now: for who only looks, and takes nothing.
@@ -395,22 +457,33 @@ fn check_format(disk: &dyn Disk, path: &Path) -> Result<(), DataDirError> {
     let file = path.join(OWN).join("format");
     let failed = |source| DataDirError::Io { path: path.display().to_string(), source };
     match whole_file::read(disk, &file) {
-        Ok(text) => {
-            let found = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
-            match found {
-                Some(found) if found > FORMAT => Err(DataDirError::Newer { path: path.display().to_string(), found }),
-                Some(_) => Ok(()),
-                None => {
-                    ::log::warn!("{} is damaged and is written anew", file.display());
-                    whole_file::replace(disk, &file, format!("{FORMAT}\n").as_bytes()).map_err(failed)
-                }
+        Ok(sealed) => match parse_format(&sealed) {
+            Some(found) if found > FORMAT => Err(DataDirError::Newer { path: path.display().to_string(), found }),
+            Some(_) => Ok(()),
+            // Half of a number must not keep a broker from what it wrote itself.
+            None => {
+                ::log::warn!("{} is damaged and is written anew", file.display());
+                whole_file::replace(disk, &file, &format_file()).map_err(failed)
             }
-        }
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            whole_file::replace(disk, &file, format!("{FORMAT}\n").as_bytes()).map_err(failed)
+            if disk.facts(&path.join(OWN).join("identity")).is_ok() {
+                ::log::warn!("{} is missing and is written anew", file.display());
+            }
+            whole_file::replace(disk, &file, &format_file()).map_err(failed)
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+fn format_file() -> Vec<u8> {
+    whole_file::seal(format!("{FORMAT}\n").into_bytes())
+}
+
+/// The version of the format that such a file names.
+pub(super) fn parse_format(sealed: &[u8]) -> Option<u32> {
+    let text = whole_file::unseal(sealed)?;
+    std::str::from_utf8(text).ok()?.strip_suffix('\n')?.parse().ok()
 }
 
 fn parse_checkpoints(text: &[u8]) -> Option<BTreeMap<TopicPartition, Checkpoint>> {
@@ -452,7 +525,8 @@ mod tests {
         drop(open(dir.path()).expect("free"));
         let other = DataDir::open(Arc::new(RealDisk), dir.path(), BrokerId(2), None);
         assert!(matches!(other, Err(DataDirError::OtherBroker { .. })));
-        std::fs::write(dir.path().join("+rafka/format"), "2\n").expect("written");
+        let newer = whole_file::seal(b"2\n".to_vec());
+        std::fs::write(dir.path().join("+rafka/format"), newer).expect("written");
         assert!(matches!(open(dir.path()), Err(DataDirError::Newer { found: 2, .. })));
     }
 

@@ -64,6 +64,7 @@ impl Core {
         let settings = partition.settings();
         match self.open_log(partition.name(), &settings, partition.reopen_as()) {
             Ok(log) => {
+                self.pass_producer_ids_of(&log);
                 partition.come_online(log);
                 ::log::info!("{} is open now", partition.name());
                 self.flush_recovered(std::slice::from_ref(partition));

@@ -15,7 +15,7 @@ use super::offline::Offline;
 use super::partition::{Partition, PartitionSettings};
 use super::settings::partition_settings;
 use super::topics::Topic;
-use crate::base::{LeaderEpoch, PartitionId, TopicName, TopicPartition};
+use crate::base::{LeaderEpoch, PartitionId, TopicName, TopicPartition, Uuid};
 use crate::config::{TopicConfig, TopicOverrides};
 use crate::log::{LogError, OpenAs, PartitionLog, ScanProgress, flush_many};
 
@@ -56,8 +56,9 @@ impl Core {
             core.announce(Event::Recovering { scanned, found });
         }));
         let mut opened = self.in_parallel(&jobs, |job| {
-            let start = self.start_of(job, &checkpoints).with_progress(&progress);
-            self.open_at_start(job, start)
+            let Opening { entry, settings, .. } = job.topic;
+            let start = self.start_of(job, &checkpoints);
+            self.open_or_offline(job.name(), entry.id, job.epoch, settings, start, Some(&progress))
         });
         self.flush_recovered(&opened);
         for opening in &openings {
@@ -94,14 +95,22 @@ impl Core {
         }
     }
 
-    fn open_at_start(&self, job: &Job<'_>, start: OpenAs) -> Arc<Partition> {
-        let name = job.name();
-        let settings = &job.topic.settings;
-        let log = self.open_log(&name, settings, start.clone()).map_err(|error| {
+    /// A partition that is known to be there, with its log if that can be had.
+    pub(super) fn open_or_offline(
+        &self,
+        name: TopicPartition,
+        topic_id: Uuid,
+        epoch: LeaderEpoch,
+        settings: &Arc<PartitionSettings>,
+        start: OpenAs,
+        progress: Option<&Arc<ScanProgress>>,
+    ) -> Arc<Partition> {
+        let told = OpenAs { progress: progress.cloned(), ..start.clone() };
+        let log = self.open_log(&name, settings, told).map_err(|error| {
             ::log::error!("{name} can't be opened, and is offline until it can: {error}");
             Offline::new(start, &error, self.now())
         });
-        Arc::new(Partition::new(name, job.topic.entry.id, log, job.epoch, Arc::clone(settings)))
+        Arc::new(Partition::new(name, topic_id, log, epoch, Arc::clone(settings)))
     }
 
     /// Opens a partition's log, and says what was found.

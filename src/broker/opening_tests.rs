@@ -161,7 +161,7 @@ fn after_a_clean_stop_a_start_reads_no_log_data() {
     let (core, read) = house.start_and_count();
     let offsets = core.topic("__consumer_offsets").expect("made by the commit");
     let size = offsets.partitions[0].log().expect("online").size_bytes();
-    assert!(read.len() == 1 && read["__consumer_offsets"] <= 2 * size, "{read:?} of {size}");
+    assert!(read.len() == 1 && read["__consumer_offsets"] <= 4 * size, "{read:?} of {size}");
     assert_eq!(committed(&core), [5]);
 }
 
@@ -224,7 +224,7 @@ fn a_partition_that_the_disk_does_not_give_is_offline_until_it_does_and_the_rest
     let topic = core.topic("t").expect("it is there");
     let partition = &topic.partitions[1];
     let reason = partition.log().expect_err("offline").to_string();
-    assert!(reason.starts_with("t-1 could not be opened"), "{reason}");
+    assert!(reason.starts_with("t/1 could not be opened"), "{reason}");
     let refused = append(&core, "t", 1).expect_err("offline");
     assert_eq!(refused.error_code(), ErrorCode::KafkaStorageError);
     assert!(ErrorCode::KafkaStorageError.is_retriable());
@@ -298,7 +298,7 @@ fn a_start_on_a_full_disk_reads_all_there_is_and_writes_later() {
     fill(&core, 20);
     commit(&core, 5).expect("committed");
     drop(core);
-    let writes = |operation, _: &Path| matches!(operation, Operation::Write | Operation::CreateDir);
+    let writes = |operation, _: &Path| operation == Operation::Write;
     house.fail(writes, std::io::ErrorKind::StorageFull);
     let core = house.start();
     assert_eq!(ends(&core), [20, 20, 20]);

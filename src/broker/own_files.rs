@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::catalogue::flaws;
+use super::catalogue::{Finding, Flaw, Replay};
 use super::data_dir::{self, NOTE, OWN};
 use super::topic_note::TopicNote;
 use crate::base::TopicName;
@@ -30,21 +30,33 @@ pub fn check_own_files(disk: &dyn Disk, data: &Path) -> io::Result<Vec<OwnProble
     let mut tell = |file: PathBuf, position, reason: &str, heals| {
         problems.push(OwnProblem { file, position, reason: reason.to_owned(), heals });
     };
-    let notes = notes(disk, data)?;
-    match read(disk, &own.join("commands"))? {
-        Some(bytes) => {
-            // A broker that is running may be writing its last line.
-            let is_written = data_dir::is_in_use(data);
-            for (position, reason) in
-                flaws(&bytes).into_iter().filter(|(_, reason)| !is_written || !reason.is_unfinished())
-            {
-                let heals = reason.is_unfinished();
-                tell(own.join("commands"), Some(position), reason.sentence(), heals);
-            }
+    // A broker that is running may be writing a decision, and a note after it.
+    let is_running = data_dir::is_in_use(data);
+    let commands = own.join("commands");
+    let replay = Replay::of(&read(disk, &commands)?.unwrap_or_default());
+    for Finding { position, flaw, .. } in &replay.findings {
+        if !(is_running && *flaw == Flaw::Unfinished) {
+            tell(commands.clone(), Some(*position), &flaw.sentence(), flaw.is_harmless());
         }
-        None if notes.is_empty() => {}
-        None => {
-            tell(own.join("commands"), None, "it is missing; topics come back from what their directories carry", false)
+    }
+    let notes = notes(disk, data)?;
+    let good = notes
+        .iter()
+        .filter_map(|(path, name, note)| Some((path, note.as_ref().ok()?)).filter(|(_, note)| note.name == *name));
+    if let Some((path, note)) = good.max_by_key(|(_, note)| note.index).filter(|(_, note)| note.index > replay.index) {
+        let reason = match replay.is_empty {
+            true => {
+                "it is missing or holds nothing readable; topics come back from what their directories carry".to_owned()
+            }
+            false => format!(
+                "it ends with decision {}, and {} knows of decision {}; topics are taken from what their directories carry",
+                replay.index,
+                path.display(),
+                note.index
+            ),
+        };
+        if !is_running {
+            tell(commands, None, &reason, false);
         }
     }
     for (name, missing, damaged, heals) in SEALED {
@@ -60,19 +72,20 @@ pub fn check_own_files(disk: &dyn Disk, data: &Path) -> io::Result<Vec<OwnProble
         }
     }
     let format = own.join("format");
-    match read(disk, &format)? {
-        Some(text) if std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse::<u32>().ok()).is_none() => {
-            tell(format, Some(0), "it names no version", true);
-        }
-        Some(_) => {}
+    match read(disk, &format)?.map(|sealed| data_dir::parse_format(&sealed)) {
+        Some(Some(_)) => {}
+        Some(None) => tell(format, Some(0), "its seal does not fit its content; it is written anew", true),
         None => tell(format, None, "it is missing", true),
     }
-    for (path, name, sealed) in notes {
-        match sealed.as_deref().map(TopicNote::parse) {
-            Some(Some(note)) if note.name == name => {}
-            Some(Some(note)) => tell(path, None, &format!("it is that of topic \"{}\"", note.name), true),
-            Some(None) => tell(path, Some(0), "its seal does not fit its content", true),
-            None => tell(path, None, "it is missing", true),
+    for (path, name, note) in notes {
+        // What belongs to no topic is none of the broker's business.
+        let is_known = replay.catalogue.topics.contains_key(&name);
+        match note {
+            Ok(note) if note.name == name => {}
+            Ok(note) if is_known => tell(path, None, &format!("it is that of topic \"{}\"", note.name), true),
+            Err(Unreadable::Damaged) if is_known => tell(path, Some(0), "its seal does not fit its content", true),
+            Err(Unreadable::Missing) if is_known && !is_running => tell(path, None, "it is missing", true),
+            _ => {}
         }
     }
     Ok(problems)
@@ -86,19 +99,25 @@ const SEALED: [(&str, &str, &str, bool); 4] = [
     ("boot", "", "the next start counts as one after a power cut", true),
 ];
 
-/// The notes of all topics' directories: path, topic, content if there is any.
-type Notes = Vec<(PathBuf, TopicName, Option<Vec<u8>>)>;
+enum Unreadable {
+    Missing,
+    Damaged,
+}
+
+/// The notes of all directories that may be topics': path, topic, content.
+type Notes = Vec<(PathBuf, TopicName, Result<TopicNote, Unreadable>)>;
 
 fn notes(disk: &dyn Disk, data: &Path) -> io::Result<Notes> {
     let mut notes = Notes::new();
     for name in disk.list(data)? {
         let Ok(topic) = TopicName::new(&name) else { continue };
-        let dir = data.join(&name);
-        let is_topic = disk.facts(&dir)?.is_dir && data_dir::has_partitions(&disk.list(&dir)?);
-        if is_topic {
-            let path = dir.join(NOTE);
-            notes.push((path.clone(), topic, read(disk, &path)?));
-        }
+        let path = data.join(&name).join(NOTE);
+        let note = match read(disk, &path) {
+            Ok(Some(sealed)) => TopicNote::parse(&sealed).ok_or(Unreadable::Damaged),
+            Ok(None) => Err(Unreadable::Missing),
+            Err(_) => Err(Unreadable::Damaged),
+        };
+        notes.push((path, topic, note));
     }
     notes.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(notes)
@@ -107,7 +126,7 @@ fn notes(disk: &dyn Disk, data: &Path) -> io::Result<Notes> {
 fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
     match whole_file::read(disk, path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -57,6 +57,7 @@ pub struct Partition {
     offline: Mutex<Option<Offline>>,
     leader_epoch: AtomicI32,
     high_watermark: AtomicI64,
+    promised_start: AtomicI64,
     settings: RwLock<Arc<PartitionSettings>>,
     /// Everybody who waits for the high watermark to move.
     progress: Arc<WaitList>,
@@ -85,6 +86,7 @@ impl Partition {
             topic_id,
             leader_epoch: AtomicI32::new(epoch.0),
             high_watermark: AtomicI64::new(0),
+            promised_start: AtomicI64::new(0),
             log: OnceLock::new(),
             offline: Mutex::new(None),
             settings: RwLock::new(settings),
@@ -142,7 +144,13 @@ impl Partition {
     /// What the next start has to know.
     pub(super) fn checkpoint(&self) -> Checkpoint {
         let OpenAs { recovery_point, log_start, .. } = self.reopen_as();
-        Checkpoint { topic_id: self.topic_id, recovery_point, log_start }
+        let promised = Offset(self.promised_start.load(Ordering::Acquire));
+        Checkpoint { topic_id: self.topic_id, recovery_point, log_start: log_start.max(promised) }
+    }
+
+    /// A checkpoint says that the log starts here, though it may do so only in a moment.
+    pub(super) fn promise_start(&self, offset: Offset) {
+        self.promised_start.fetch_max(offset.0, Ordering::AcqRel);
     }
 
     /// How the log is opened again, once nobody uses this one any more.

@@ -81,7 +81,7 @@ impl Core {
         let id = Uuid::random();
         let epochs = vec![LeaderEpoch(0); partitions as usize];
         let made = self.make_directories(name, 0..partitions).and_then(|()| {
-            let topic = self.open_topic(name, id, &epochs, new.overrides.clone(), &|_| OpenAs::clean())?;
+            let topic = self.open_new(name, id, &epochs, new.overrides.clone())?;
             let settings = new.overrides.as_map().clone();
             self.decide_and_publish(Command::CreateTopic { name: name.clone(), id, partitions, settings }, topic)
         });
@@ -108,7 +108,7 @@ impl Core {
         self.apply_settings(&topic, &Arc::new(partition_settings(&config, &self.config())));
         let topic = Arc::new(topic.changed(topic.partitions.clone(), overrides, config));
         self.publish(|topics| topics.insert(Arc::clone(&topic)));
-        self.note_topic(&topic);
+        self.note_topic(&decisions, &topic);
         Ok(topic)
     }
 
@@ -160,29 +160,24 @@ impl Core {
 
     /// Takes back a deletion that could not be decided: the topic is there again, with everything in it.
     fn reopen(&self, topic: &Topic, entry: &TopicEntry) {
-        let found = self.data().bring_back(&topic.name, topic.id).map_err(|source| TopicError::Disk {
-            what: format!("moving the files of topic \"{}\" back", topic.name),
-            source,
-        });
-        let reopened = found.and_then(|_| {
-            self.open_topic(&topic.name, topic.id, &entry.epochs, topic.overrides.clone(), &|index| {
-                topic.partitions[index.0 as usize].reopen_as()
-            })
-        });
-        match reopened {
-            Ok(topic) => {
-                // What was not flushed yet when its logs were closed still has to be.
-                let unflushed = topic.partitions.iter().filter(|partition| partition.flush_is_due());
-                unflushed.for_each(|partition| self.flusher().soon(partition));
-                self.publish(|topics| topics.insert(topic));
-            }
-            Err(error) => {
-                ::log::error!(
-                    "topic \"{}\" was to be deleted, and is out of reach until the next start: {error}",
-                    topic.name
-                );
-            }
+        if let Err(error) = self.data().bring_back(&topic.name, topic.id) {
+            ::log::error!(
+                "topic \"{}\" was to be deleted, and is out of reach until the next start: its files can't be moved back: \
+                 {error}",
+                topic.name
+            );
+            return;
         }
+        let again = |(partition, epoch): (&Arc<Partition>, &LeaderEpoch)| {
+            let name = partition.name().clone();
+            self.open_or_offline(name, topic.id, *epoch, &partition.settings(), partition.reopen_as(), None)
+        };
+        let partitions: Vec<_> = topic.partitions.iter().zip(&entry.epochs).map(again).collect();
+        // What was not flushed yet when its logs were closed still has to be.
+        let unflushed = partitions.iter().filter(|partition| partition.flush_is_due());
+        unflushed.for_each(|partition| self.flusher().soon(partition));
+        let topic = topic.changed(partitions, topic.overrides.clone(), topic.config.clone());
+        self.publish(|topics| topics.insert(Arc::new(topic)));
     }
 
     /// Before topics are opened: moves the files of those back whose deletion was not decided when the broker ended.
@@ -233,9 +228,7 @@ impl Core {
         let settings = Arc::new(partition_settings(&topic.config, &self.config()));
         let mut partitions = topic.partitions.clone();
         for index in new.map(PartitionId) {
-            let epoch = LeaderEpoch(0);
-            let start = OpenAs::clean();
-            partitions.push(self.open_partition(name, topic.id, index, epoch, Arc::clone(&settings), start)?);
+            partitions.push(self.open_partition(name, topic.id, index, LeaderEpoch(0), Arc::clone(&settings))?);
         }
         let grown = Arc::new(topic.changed(partitions, topic.overrides.clone(), topic.config.clone()));
         self.decide_and_publish(Command::AddPartitions { name: name.clone(), total }, grown).map(drop)
@@ -273,7 +266,7 @@ impl Core {
         self.apply_settings(&topic, &settings);
         let changed = Arc::new(topic.changed(topic.partitions.clone(), overrides, config));
         self.publish(|topics| topics.insert(Arc::clone(&changed)));
-        self.note_topic(&changed);
+        self.note_topic(&decisions, &changed);
         Ok(())
     }
 
@@ -318,21 +311,20 @@ impl Core {
         }
     }
 
-    /// Opens every partition of a topic whose directories are there.
-    pub(super) fn open_topic(
+    /// Opens every partition of a new topic, whose directories are there.
+    fn open_new(
         &self,
         name: &TopicName,
         id: Uuid,
         epochs: &[LeaderEpoch],
         overrides: TopicOverrides,
-        start: &dyn Fn(PartitionId) -> OpenAs,
     ) -> Result<Arc<Topic>, TopicError> {
         let config = self.topic_config(name, &overrides);
         let settings = Arc::new(partition_settings(&config, &self.config()));
         let partitions = (0..)
             .map(PartitionId)
             .zip(epochs)
-            .map(|(index, epoch)| self.open_partition(name, id, index, *epoch, Arc::clone(&settings), start(index)))
+            .map(|(index, epoch)| self.open_partition(name, id, index, *epoch, Arc::clone(&settings)))
             .collect::<Result<_, _>>()?;
         Ok(Arc::new(Topic::new(name.clone(), id, partitions, overrides, config)))
     }
@@ -344,10 +336,9 @@ impl Core {
         index: PartitionId,
         epoch: LeaderEpoch,
         settings: Arc<PartitionSettings>,
-        start: OpenAs,
     ) -> Result<Arc<Partition>, TopicError> {
         let name = TopicPartition { topic: topic.clone(), partition: index };
-        let log = self.open_log(&name, &settings, start)?;
+        let log = self.open_log(&name, &settings, OpenAs::clean())?;
         Ok(Arc::new(Partition::new(name, id, Ok(log), epoch, settings)))
     }
 }

@@ -1,5 +1,6 @@
-//! What a topic's directory carries of the catalogue: name, id, partitions, settings. While the catalogue is good it is
-//! the truth, and these notes follow it; if it is damaged or lost, it comes back from them (`restore`).
+//! What a topic's directory carries of the catalogue: name, id, partitions, settings, and the number of the decision
+//! by which that was so. While the catalogue is good it is the truth, and these notes follow it; if it is damaged or lost,
+//! it comes back from them (`restore`).
 //!
 //! `DATA/<topic>/topic` is one line of JSON and its seal. It is written after each decision and not waited for: only
 //! who loses the catalogue and the power within the same minute would miss it.
@@ -10,6 +11,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::topics::PARTITIONS_PER_TOPIC_MAX;
 use crate::base::{TopicName, Uuid};
 use crate::log::Disk;
 use crate::log::whole_file::{self, Prepared};
@@ -17,20 +19,26 @@ use crate::log::whole_file::{self, Prepared};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicNote {
     pub name: TopicName,
+    /// The last decision of all when this was written.
+    pub index: u64,
     pub id: Uuid,
     pub partitions: i32,
     pub settings: BTreeMap<String, String>,
 }
 
-impl TopicNote {
-    /// None if there is no note, or one that can't be believed.
-    pub fn read(disk: &dyn Disk, path: &Path) -> Option<TopicNote> {
-        TopicNote::parse(&whole_file::read(disk, path).ok()?)
-    }
+/// No catalogue comes near; a higher number is made up.
+const INDEX_MAX: u64 = 1 << 62;
 
+impl TopicNote {
+    /// None if it can't be believed.
     pub fn parse(sealed: &[u8]) -> Option<TopicNote> {
         let note: TopicNote = serde_json::from_slice(whole_file::unseal(sealed)?).ok()?;
-        (note.partitions > 0).then_some(note)
+        ((1..=PARTITIONS_PER_TOPIC_MAX).contains(&note.partitions) && note.index < INDEX_MAX).then_some(note)
+    }
+
+    /// Whether both say the same of the topic, whenever they were written.
+    pub fn agrees_with(&self, other: &TopicNote) -> bool {
+        TopicNote { index: 0, ..self.clone() } == TopicNote { index: 0, ..other.clone() }
     }
 
     /// Puts it in place of the one before, in one step.
@@ -53,17 +61,24 @@ mod tests {
         let path = dir.path().join("topic");
         let settings = BTreeMap::from([("retention.ms".to_owned(), "1000".to_owned())]);
         let name = TopicName::new("Payments").expect("valid");
-        let note = TopicNote { name, id: Uuid::random(), partitions: 3, settings };
+        let note = TopicNote { name, index: 7, id: Uuid::random(), partitions: 3, settings };
         note.write(&RealDisk, &path).expect("written");
-        assert_eq!(TopicNote::read(&RealDisk, &path), Some(note.clone()));
         let good = std::fs::read(&path).expect("there");
+        assert_eq!(TopicNote::parse(&good), Some(note.clone()));
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(TopicNote::parse(&bad), None, "bit {bit}");
         }
-        let none = TopicNote { partitions: 0, ..note };
-        none.write(&RealDisk, &path).expect("written");
-        assert_eq!(TopicNote::read(&RealDisk, &path), None);
+        for bad in [
+            TopicNote { partitions: 0, ..note.clone() },
+            TopicNote { partitions: i32::MAX, ..note.clone() },
+            TopicNote { index: u64::MAX, ..note.clone() },
+        ] {
+            bad.write(&RealDisk, &path).expect("written");
+            assert_eq!(TopicNote::parse(&std::fs::read(&path).expect("there")), None, "{bad:?}");
+        }
+        assert!(note.agrees_with(&TopicNote { index: 9, ..note.clone() }));
+        assert!(!note.agrees_with(&TopicNote { partitions: 4, ..note.clone() }));
     }
 }

@@ -51,9 +51,10 @@ impl Topic {
     }
 
     /// What its directory carries of the catalogue.
-    pub(super) fn note(&self) -> TopicNote {
+    pub(super) fn note(&self, index: u64) -> TopicNote {
         TopicNote {
             name: self.name.clone(),
+            index,
             id: self.id,
             partitions: self.partitions.len() as i32,
             settings: self.overrides.as_map().clone(),

@@ -258,7 +258,7 @@ impl Segment {
                 Step::Batch { position, header } => {
                     if let Some((damaged, first)) = damage.take() {
                         let hole = Hole { position: damaged, resume: position, first, next: header.base_offset };
-                        self.verified.lock().add_hole(hole);
+                        self.found_hole(hole);
                     }
                     fresh.note(&header, position);
                 }

@@ -97,7 +97,7 @@ impl Segment {
                 Step::Batch { position, header } if header.last_offset() >= target => {
                     if header.base_offset > target && !extent.gaps && header.base_offset > expected {
                         let hole = Hole { position, resume: position, first: expected, next: header.base_offset };
-                        self.verified.lock().add_hole(hole);
+                        self.found_hole(hole);
                         return Ok(Place::Hole(hole));
                     }
                     return Ok(Place::Batch { position, header });
@@ -190,10 +190,21 @@ impl Segment {
     }
 
     fn good_until(&self, start: u64, position: u64, hole: Hole) -> (Range<u64>, Option<Hole>) {
-        let mut verified = self.verified.lock();
-        verified.add(start..position);
-        verified.add_hole(hole);
+        self.verified.lock().add(start..position);
+        self.found_hole(hole);
         (start..position, Some(hole))
+    }
+
+    /// Remembers a hole, and says so the first time.
+    pub(super) fn found_hole(&self, hole: Hole) {
+        if self.verified.lock().add_hole(hole) {
+            let Hole { position, first, next, .. } = hole;
+            let path = self.log_path();
+            let path = path.display();
+            ::log::error!(
+                "{path} is damaged at byte {position}: offsets {first} up to (not including) {next} are lost"
+            );
+        }
     }
 
     pub fn scanner<'a>(
@@ -241,7 +252,7 @@ impl Segment {
                 Step::Batch { position, header } => {
                     if header.base_offset > expected && !extent.gaps && target < header.base_offset {
                         let hole = Hole { position, resume: position, first: expected, next: header.base_offset };
-                        self.verified.lock().add_hole(hole);
+                        self.found_hole(hole);
                         return Ok(Place::Hole(hole));
                     }
                     if header.last_offset() >= target {
@@ -250,7 +261,7 @@ impl Segment {
                 }
                 Step::Damage { position, .. } => {
                     let hole = self.measure(&mut scanner, position, extent)?;
-                    self.verified.lock().add_hole(hole);
+                    self.found_hole(hole);
                     if target < hole.next {
                         return Ok(Place::Hole(hole));
                     }

@@ -326,7 +326,7 @@ impl Segment {
     /// The last good batch ends before the segment should.
     pub fn note_missing_end(&self, position: u64, first: Offset, bound: Offset, gaps: bool) {
         if first < bound && !gaps {
-            self.verified.lock().add_hole(Hole { position, resume: position, first, next: bound });
+            self.found_hole(Hole { position, resume: position, first, next: bound });
         }
     }
 

@@ -120,11 +120,6 @@ impl OpenAs {
         self.pool = Some(Arc::clone(pool));
         self
     }
-
-    pub fn with_progress(mut self, progress: &Arc<ScanProgress>) -> OpenAs {
-        self.progress = Some(Arc::clone(progress));
-        self
-    }
 }
 
 /// What opening a log found and did: one sentence each, for the broker to log. Empty after a clean stop.

@@ -73,13 +73,16 @@ impl Verified {
         }
     }
 
-    pub fn add_hole(&mut self, hole: Hole) {
+    /// True if it was not known.
+    pub fn add_hole(&mut self, hole: Hole) -> bool {
+        let is_new = !self.holes.contains(&hole);
         self.holes.retain(|known| known.position != hole.position);
         if self.holes.len() == HOLES_REMEMBERED {
             self.holes.remove(0);
         }
         let at = self.holes.partition_point(|known| known.position < hole.position);
         self.holes.insert(at, hole);
+        is_new
     }
 
     /// What was found damaged is to be looked for again.

@@ -54,7 +54,7 @@ pub struct RecordIter<'a> {
 }
 
 impl<'a> RecordIter<'a> {
-    #[inline]
+    #[inline(always)]
     fn read(&mut self) -> Result<RecordView<'a>, &'static str> {
         let (length, used) = read_i32(self.rest).ok_or("its length can't be read")?;
         let length = usize::try_from(length).map_err(|_| "its length is negative")?;
@@ -88,21 +88,32 @@ impl<'a> RecordIter<'a> {
 impl<'a> Iterator for RecordIter<'a> {
     type Item = Result<RecordView<'a>, BatchError>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.index >= self.count {
-            if self.rest.is_empty() {
-                return None;
-            }
-            self.rest = &[];
-            return Some(Err(BatchError::Invalid("it holds more bytes than its record count accounts for")));
+            return self.end().map(Err);
         }
-        let index = self.index;
         self.index += 1;
-        Some(self.read().map_err(|reason| {
-            (self.index, self.rest) = (self.count, &[]);
-            BatchError::Record { index, reason }
-        }))
+        Some(self.read().map_err(|reason| self.broken(reason)))
+    }
+}
+
+impl RecordIter<'_> {
+    #[cold]
+    fn end(&mut self) -> Option<BatchError> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        self.rest = &[];
+        Some(BatchError::Invalid("it holds more bytes than its record count accounts for"))
+    }
+
+    /// The record that was just begun can't be read, and so nothing behind it.
+    #[cold]
+    fn broken(&mut self, reason: &'static str) -> BatchError {
+        let index = self.index - 1;
+        (self.index, self.rest) = (self.count, &[]);
+        BatchError::Record { index, reason }
     }
 }
 
@@ -140,7 +151,7 @@ impl<'a> Iterator for HeaderIter<'a> {
 }
 
 /// A length and so many bytes; -1 is null. The outer `None`: they are not there.
-#[inline]
+#[inline(always)]
 fn take_bytes<'a>(from: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     let (length, used) = read_i32(from)?;
     if length == -1 {

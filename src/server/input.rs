@@ -131,11 +131,12 @@ impl FrameReader {
         if self.large_need > 0 || frame.len() <= SMALL_BYTES {
             return;
         }
-        if let Ok(buffer) = frame.try_into_mut()
+        if let Ok(mut buffer) = frame.try_into_mut()
             && buffer.capacity() <= RECYCLED_BYTES_MAX
         {
+            // Emptied first: as a vector its bytes would be moved to the front, over the length that was cut off.
+            buffer.clear();
             self.large = Vec::from(buffer);
-            self.large.clear();
         }
     }
 }

@@ -77,7 +77,16 @@ impl Broker {
         topics: &[(TopicName, NewTopic)],
         listener: Box<dyn Fn(&Event) + Send + Sync>,
     ) -> Result<Broker, StartError> {
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        Broker::start_on(Arc::new(RealDisk), config, topics, listener)
+    }
+
+    /// As [`start_with`](Self::start_with), on a disk of the caller's.
+    pub fn start_on(
+        disk: Arc<dyn Disk>,
+        config: BrokerConfig,
+        topics: &[(TopicName, NewTopic)],
+        listener: Box<dyn Fn(&Event) + Send + Sync>,
+    ) -> Result<Broker, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         raise_open_file_limit();
         // The ports first: a broker that can't be reached should not touch the data.

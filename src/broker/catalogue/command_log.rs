@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::replay::{Finding, Replay};
 use super::{Catalogue, Command, Rejected};
 use crate::log::whole_file;
 use crate::log::{Disk, DiskFile, OpenMode};
@@ -22,16 +23,16 @@ use crate::record::crc32c;
 const COMMANDS_PER_SNAPSHOT: u64 = 1000;
 
 #[derive(Serialize, Deserialize)]
-struct Entry<'a> {
-    index: u64,
-    term: u64,
+pub(super) struct Entry<'a> {
+    pub index: u64,
+    pub term: u64,
     #[serde(flatten)]
-    what: What<'a>,
+    pub what: What<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum What<'a> {
+pub(super) enum What<'a> {
     Command(std::borrow::Cow<'a, Command>),
     Snapshot(std::borrow::Cow<'a, Catalogue>),
 }
@@ -60,12 +61,14 @@ pub struct CommandLog {
     suspect: bool,
 }
 
-/// What opening found: the log, and a sentence for each thing that was not as it should be.
+/// What opening found: the log, what was not as it should be, and how far it can be believed.
 pub struct Opened {
     pub log: CommandLog,
-    pub findings: Vec<String>,
+    pub findings: Vec<Finding>,
     /// Nothing was ever decided, or all of it is lost.
     pub is_empty: bool,
+    /// The first decision that may be missing; the next one, if none is known to be.
+    pub doubtful_from: u64,
 }
 
 impl CommandLog {
@@ -77,21 +80,20 @@ impl CommandLog {
             Err(error) => return Err(error),
         };
         let file = disk.open(path, OpenMode::Create)?;
-        let mut log = CommandLog {
+        let Replay { catalogue, index, term, since_snapshot, findings, is_empty, doubtful_from } = Replay::of(&bytes);
+        let log = CommandLog {
             disk,
             path: path.to_owned(),
             file,
-            catalogue: Catalogue::default(),
-            index: 0,
-            term: 0,
+            catalogue,
+            index,
+            term,
             end: bytes.len() as u64,
-            since_snapshot: 0,
-            suspect: false,
+            since_snapshot,
+            // Whatever was left out must not be read again as if it had been decided.
+            suspect: !findings.is_empty() || bytes.is_empty(),
         };
-        let findings = log.replay(&bytes);
-        // Whatever was left out must not be read again as if it had been decided.
-        log.suspect = !findings.is_empty() || bytes.is_empty();
-        Ok(Opened { log, findings, is_empty: bytes.is_empty() })
+        Ok(Opened { log, findings, is_empty, doubtful_from })
     }
 
     pub fn catalogue(&self) -> &Catalogue {
@@ -131,6 +133,24 @@ impl CommandLog {
         Ok(())
     }
 
+    /// The index of the last decision.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// Decisions up to this one were made once, though they are not here: new ones come after them.
+    pub fn go_on_after(&mut self, index: u64) {
+        if index > self.index {
+            self.index = index;
+            self.suspect = true;
+        }
+    }
+
+    /// Puts a clean file in the place of one in which something was found.
+    pub fn heal(&mut self) -> io::Result<()> {
+        if self.suspect && self.index > 0 { self.rewrite() } else { Ok(()) }
+    }
+
     fn rewrite(&mut self) -> io::Result<()> {
         let what = What::Snapshot(std::borrow::Cow::Borrowed(&self.catalogue));
         let bytes = line(&Entry { index: self.index, term: self.term, what });
@@ -139,80 +159,6 @@ impl CommandLog {
         (self.end, self.since_snapshot, self.suspect) = (bytes.len() as u64, 0, false);
         Ok(())
     }
-
-    fn replay(&mut self, bytes: &[u8]) -> Vec<String> {
-        let mut findings = Vec::new();
-        let path = self.path.display().to_string();
-        for (number, (_, line)) in (1..).zip(lines(bytes)) {
-            let entry = match line {
-                Ok(entry) => entry,
-                Err(flaw) => {
-                    findings.push(format!("line {number} of {path} was left out: {}", flaw.sentence()));
-                    continue;
-                }
-            };
-            (self.index, self.term) = (entry.index, entry.term);
-            match entry.what {
-                What::Snapshot(catalogue) => self.catalogue = catalogue.into_owned(),
-                What::Command(command) => {
-                    self.since_snapshot += 1;
-                    if let Err(rejected) = self.catalogue.apply(&command) {
-                        findings.push(format!("line {number} of {path} does not fit what came before: {rejected}"));
-                    }
-                }
-            }
-        }
-        findings
-    }
-}
-
-/// Why a line was left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
-    /// The last one, without its end: a crash cut it short, and nobody was answered.
-    Unfinished,
-    Damaged,
-    /// It is no later than the one before: the file holds something twice.
-    Repeated,
-}
-
-impl Flaw {
-    pub fn is_unfinished(self) -> bool {
-        self == Flaw::Unfinished
-    }
-
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Flaw::Unfinished => "the last line was not written whole",
-            Flaw::Damaged => "the checksum of the line does not fit; the decision in it is lost",
-            Flaw::Repeated => "the line is no later than the one before it",
-        }
-    }
-}
-
-/// What is wrong in the content of such a file, and at which byte.
-pub fn flaws(bytes: &[u8]) -> Vec<(u64, Flaw)> {
-    lines(bytes).filter_map(|(position, line)| Some((position, line.err()?))).collect()
-}
-
-/// Every line with its position.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, Result<Entry<'_>, Flaw>)> {
-    let mut next = 0;
-    let mut last_index = None;
-    bytes.split_inclusive(|byte| *byte == b'\n').map(move |text| {
-        let position = next;
-        next += text.len() as u64;
-        let line = match parse(text) {
-            Some(entry) if last_index.is_some_and(|last| entry.index <= last) => Err(Flaw::Repeated),
-            Some(entry) => {
-                last_index = Some(entry.index);
-                Ok(entry)
-            }
-            None if text.ends_with(b"\n") => Err(Flaw::Damaged),
-            None => Err(Flaw::Unfinished),
-        };
-        (position, line)
-    })
 }
 
 fn line(entry: &Entry<'_>) -> Vec<u8> {
@@ -220,7 +166,7 @@ fn line(entry: &Entry<'_>) -> Vec<u8> {
     format!("{:08x} {json}\n", crc32c(json.as_bytes())).into_bytes()
 }
 
-fn parse(line: &[u8]) -> Option<Entry<'static>> {
+pub(super) fn parse(line: &[u8]) -> Option<Entry<'static>> {
     let (crc, json) = line.strip_suffix(b"\n")?.split_at_checked(9)?;
     if crc != format!("{:08x} ", crc32c(json)).as_bytes() {
         return None;
@@ -232,6 +178,7 @@ fn parse(line: &[u8]) -> Option<Entry<'static>> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::replay::Flaw;
     use super::*;
     use crate::base::{TopicName, Uuid};
     use crate::log::RealDisk;
@@ -292,6 +239,7 @@ mod tests {
             let opened = open(&path);
             assert_eq!(topics(&opened.log), ["a", "b"], "cut by {cut}");
             assert_eq!(opened.findings.len(), 1);
+            assert_eq!((opened.is_empty, opened.doubtful_from), (false, 3), "the next");
         }
         // A snapshot of nothing, then the three: the second of them.
         let ends: Vec<usize> = (0..good.len()).filter(|at| good[*at] == b'\n').collect();
@@ -300,11 +248,55 @@ mod tests {
         std::fs::write(&path, &bad).expect("written");
         let mut opened = open(&path);
         assert_eq!(topics(&opened.log), ["a", "c"]);
-        assert!(opened.findings[0].contains("line 3"), "{:?}", opened.findings);
+        let found = &opened.findings[..];
+        assert!(matches!(found, [Finding { line: 3, flaw: Flaw::Damaged, .. }]), "{found:?}");
+        assert_eq!(opened.doubtful_from, 2);
         // The next decision leaves a clean file behind.
         opened.log.decide(&create("d")).expect("new");
         let healed = open(&path);
         assert!(healed.findings.is_empty());
         assert_eq!(topics(&healed.log), ["a", "c", "d"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_found_wherever_it_is() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("commands");
+        let mut log = open(&path).log;
+        for name in ["a", "b", "c", "d"] {
+            log.decide(&create(name)).expect("new");
+        }
+        let good = std::fs::read_to_string(&path).expect("text");
+        let lines: Vec<&str> = good.split_inclusive('\n').collect();
+        let with = |kept: &[usize]| {
+            let text: String = kept.iter().map(|n| lines[*n]).collect();
+            std::fs::write(&path, text).expect("written");
+            let opened = open(&path);
+            let flaws: Vec<Flaw> = opened.findings.into_iter().map(|found| found.flaw).collect();
+            (topics(&opened.log).concat(), flaws, opened.doubtful_from)
+        };
+        assert_eq!(with(&[0, 1, 2, 3, 4]), ("abcd".to_owned(), vec![], 5));
+        // Nobody can tell that there was more; those who know of a later decision can.
+        assert_eq!(with(&[0, 1, 2]), ("ab".to_owned(), vec![], 3));
+        assert_eq!(with(&[0, 1, 3, 4]), ("acd".to_owned(), vec![Flaw::Missing], 2));
+        assert_eq!(with(&[2, 3, 4]), ("bcd".to_owned(), vec![Flaw::Missing], 0));
+        let twice = vec![Flaw::Repeated; 5];
+        assert_eq!(with(&[0, 1, 2, 3, 4, 0, 1, 2, 3, 4]), ("abcd".to_owned(), twice, 5));
+        std::fs::write(&path, "nothing of this\nis a line\n").expect("written");
+        let opened = open(&path);
+        assert_eq!((opened.is_empty, opened.doubtful_from), (true, 0));
+    }
+
+    #[test]
+    fn decisions_go_on_after_those_that_are_lost() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("commands");
+        let mut log = open(&path).log;
+        log.decide(&create("a")).expect("new");
+        log.go_on_after(7);
+        log.decide(&create("b")).expect("new");
+        let again = open(&path);
+        assert_eq!((topics(&again.log).concat().as_str(), again.log.index()), ("ab", 8));
+        assert!(again.findings.is_empty());
     }
 }

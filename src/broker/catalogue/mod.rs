@@ -4,9 +4,11 @@
 //! the list is a local file.
 
 mod command_log;
+mod replay;
 mod state;
 
-pub use command_log::{CommandLog, CommandLogError, flaws};
+pub use command_log::{CommandLog, CommandLogError};
+pub use replay::{Finding, Flaw, Replay};
 pub use state::{Catalogue, Command, Rejected, TopicEntry};
 
 /// The list of commands as Kafka's clients name it. There is no topic of that name, and none can be made.

@@ -44,9 +44,9 @@ def jars():
     return place
 
 
-def java(main, *arguments, heap="256m"):
+def java(main, *arguments, heap="256m", options=JAVA):
     """The shell words that run a class of Kafka's."""
-    return f"{JAVA} -Xmx{heap} {QUIET} -cp {quote(f'{jars()}/*')} {main} {quote(*arguments)}".rstrip()
+    return f"{options} -Xmx{heap} {QUIET} -cp {quote(f'{jars()}/*')} {main} {quote(*arguments)}".rstrip()
 
 
 def java_source(name):
@@ -66,6 +66,8 @@ class ApacheKafka:
     kind = "Apache Kafka"
     is_rafka = False
     START_TIMEOUT = 120
+    OPTIONS = JAVA
+    HEAP = "512m"
 
     def __init__(self, settings=None):
         self.settings = settings or {}
@@ -100,7 +102,7 @@ class ApacheKafka:
         if not data.exists():
             sh(java("kafka.tools.StorageTool", "format", "--cluster-id", "UmFma2EtT3V0c2lkZS0tMQ", "--config", properties), timeout=120)
         self.log = open(self.home / "node.log", "wb")
-        command = java("kafka.Kafka", properties, heap="512m")
+        command = java("kafka.Kafka", properties, heap=self.HEAP, options=self.OPTIONS)
         self.process = subprocess.Popen(
             ["bash", "-c", f"exec {command}"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True
         )
