@@ -141,7 +141,6 @@ fn commit(kafka: &mut KafkaConnection, group: &str, topic: &str) -> ErrorCode {
         committed_offset: 7,
         committed_leader_epoch: -1,
         committed_metadata: Some("m".repeat(4000)),
-        ..Default::default()
     };
     let topic = OffsetCommitRequestTopic { name: topic.to_owned(), partitions: vec![partition], ..Default::default() };
     let request = OffsetCommitRequest {
