@@ -3,22 +3,22 @@
 //! [`Core::clean_logs`] takes the time as an argument; a thread of its own calls it, since a large log takes a while and
 //! nothing else must wait for it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::complaints::Complaints;
 use super::core::Core;
 use super::partition::Partition;
-use crate::base::{Now, TopicPartition};
+use crate::base::Now;
+use crate::log::LogError;
 
 #[derive(Default)]
 pub struct Cleaner {
     stopping: Mutex<bool>,
     told: Condvar,
-    /// What was said of a log that can't be compacted, so that it is said once.
-    failures: Mutex<HashMap<TopicPartition, String>>,
+    complaints: Complaints,
 }
 
 impl Cleaner {
@@ -49,9 +49,8 @@ impl Cleaner {
     }
 
     /// Says what went wrong, unless it was said.
-    fn failed(&self, partition: &Partition, error: String) {
-        let said = self.failures.lock().insert(partition.name().clone(), error.clone());
-        if said.as_ref() != Some(&error) && !partition.is_deleted() {
+    fn failed(&self, partition: &Partition, error: &LogError) {
+        if self.complaints.failed(partition.name(), &error.to_string()) && !partition.is_deleted() {
             ::log::error!("{} is not compacted: {error}", partition.name());
         }
     }
@@ -61,7 +60,8 @@ impl Core {
     /// Compacts every log that is due. Gives how many there were.
     pub fn clean_logs(&self, now: Now) -> usize {
         let cleaner = self.cleaner();
-        if !self.config().cleaner.enabled {
+        // What it writes before it can remove anything would take the room that is left.
+        if !self.config().cleaner.enabled || self.reserve().is_spent() {
             return 0;
         }
         let mut due: Vec<(f64, Arc<Partition>)> = Vec::new();
@@ -70,28 +70,32 @@ impl Core {
             match log.compaction_due(now, partition.high_watermark()) {
                 Ok(Some(ratio)) => due.push((ratio, Arc::clone(partition))),
                 Ok(None) => {}
-                Err(error) => cleaner.failed(partition, error.to_string()),
+                Err(error) => cleaner.failed(partition, &error),
             }
         }
         due.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         for (_, partition) in &due {
-            if cleaner.goes_on() {
+            if self.goes_on_cleaning() {
                 self.clean(partition, now);
             }
         }
         due.len()
     }
 
+    fn goes_on_cleaning(&self) -> bool {
+        self.cleaner().goes_on() && !self.reserve().is_spent()
+    }
+
     fn clean(&self, partition: &Arc<Partition>, now: Now) {
         let cleaner = self.cleaner();
         let table_bytes = self.config().cleaner.table_bytes;
         let Some(log) = partition.online() else { return };
-        let done = log.compact(now, partition.high_watermark(), table_bytes, &|| cleaner.goes_on());
+        let done = log.compact(now, partition.high_watermark(), table_bytes, &|| self.goes_on_cleaning());
         // It flushes first.
         partition.after_flush();
         match done {
             Ok(done) => {
-                cleaner.failures.lock().remove(partition.name());
+                cleaner.complaints.worked(partition.name());
                 if let Some(done) = done.filter(|done| done.bytes_before > 0) {
                     ::log::info!(
                         "{}: compacted up to offset {}, {} bytes became {}",
@@ -102,7 +106,7 @@ impl Core {
                     );
                 }
             }
-            Err(error) => cleaner.failed(partition, error.to_string()),
+            Err(error) => cleaner.failed(partition, &error),
         }
     }
 }
@@ -110,7 +114,7 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{ManualClock, Offset, PartitionId, TopicName};
+    use crate::base::{ManualClock, Offset, PartitionId, TopicName, TopicPartition};
     use crate::broker::groups::{Committer, OffsetValue};
     use crate::config::BrokerConfig;
     use crate::log::RealDisk;
@@ -150,6 +154,21 @@ mod tests {
             offsets.values().map(|committed| committed.offset.0).sum()
         };
         (0..GROUPS).map(of).collect()
+    }
+
+    /// What it writes before it removes anything would be taken from those for whom it is kept back.
+    #[test]
+    fn on_a_full_disk_nothing_is_copied() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let core = open(dir.path());
+        core.restore_reserve(core.now());
+        (0..40).for_each(|round| (0..GROUPS).for_each(|group| commit(&core, group, round)));
+        core.flusher().run();
+        let full = || Err::<(), _>(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        core.reserve().spend_common_on(full).expect_err("full");
+        assert_eq!(core.clean_logs(core.now()), 0);
+        core.restore_reserve(core.now());
+        assert_eq!(core.clean_logs(core.now()), 1);
     }
 
     /// A broker whose offsets are committed all day: its topic of offsets stays as small as what is in it.

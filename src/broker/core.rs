@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError, Finding};
 use super::cleaning::Cleaner;
+use super::complaints::Complaints;
 use super::data_dir::{DataDir, DataDirError};
 use super::fetch_sessions::FetchSessions;
 use super::flusher::Flusher;
@@ -19,7 +20,7 @@ use super::reserve::Reserve;
 use super::restore::{FoundNote, FoundTopic, Trust, restore};
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
-use crate::base::{BrokerId, Clock, Now, Offset, TopicName, TopicPartition};
+use crate::base::{BrokerId, Clock, LineLimit, Now, Offset, TopicName, TopicPartition};
 use crate::config::{BrokerConfig, DynamicSettings, TopicConfig, TopicOverrides};
 use crate::log::disk::Disk;
 use crate::log::{FilePool, PartitionLog, checkpoint_many};
@@ -31,6 +32,9 @@ const PRODUCER_ID_MAX: i64 = 1 << 62;
 
 /// Files of older segments that are kept open for readers.
 const OPEN_SEALED_FILES_MAX: usize = 1024;
+
+/// Lines of the log about connections that end badly: a port scan must not fill a disk.
+const CONNECTION_LINES_PER_MINUTE: u32 = 10;
 
 /// What the outside may want to hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,8 +81,12 @@ pub struct Core {
     cleaner: Cleaner,
     /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
     checkpoint_writer: Mutex<()>,
+    /// Of checkpoints that can't be taken.
+    complaints: Complaints,
     file_pool: Arc<FilePool>,
     reserve: Reserve,
+    /// Of connections that the broker ends or does not take.
+    connection_lines: LineLimit,
     /// Wakes the housekeeper when something waits for it.
     chores: crossbeam_channel::Sender<super::housekeeping::Chore>,
     stopping: AtomicBool,
@@ -137,8 +145,10 @@ impl Core {
             flusher,
             cleaner: Cleaner::default(),
             checkpoint_writer: Mutex::default(),
+            complaints: Complaints::default(),
             file_pool: FilePool::new(OPEN_SEALED_FILES_MAX),
             reserve,
+            connection_lines: LineLimit::per_minute(CONNECTION_LINES_PER_MINUTE),
             chores,
             stopping: AtomicBool::new(false),
             stop_list: WaitList::new(),
@@ -187,16 +197,33 @@ impl Core {
     }
 
     /// Makes the reserve whole if there is room, and lets everybody who was refused try again at once.
-    pub(super) fn restore_reserve(&self) {
-        if self.reserve.restore() {
+    pub(super) fn restore_reserve(&self, now: Now) {
+        if self.reserve.restore(now) {
             for topic in self.topics().iter() {
                 topic.partitions.iter().filter_map(|partition| partition.online()).for_each(PartitionLog::expect_room);
+            }
+            if self.reserve.is_spent() {
+                return;
             }
             // Those of topics that were made or changed in the meantime found no room either.
             match self.data.found_topics() {
                 Ok(found) => self.note_topics(&found),
                 Err(error) => ::log::warn!("{} can't be listed: {error}", self.data.path().display()),
             }
+        }
+    }
+
+    /// Warns of a connection, unless there were many of late.
+    pub fn warn_of_connection(&self, sentence: impl FnOnce() -> String) {
+        if self.connection_lines.admits(self.now()) {
+            ::log::warn!("{}", sentence());
+        }
+    }
+
+    /// Says how many of these warnings were left out. To be called now and then.
+    pub(super) fn count_connection_warnings(&self, now: Now) {
+        if let Some(lines) = self.connection_lines.left_out(now) {
+            ::log::warn!("{lines} more lines about connections were left out in a minute");
         }
     }
 
@@ -288,7 +315,7 @@ impl Core {
             let mut decisions = self.decisions();
             let from = decisions.catalogue().producer_ids_below.max(used_below);
             let command = Command::ReserveProducerIds { below: from + PRODUCER_ID_BLOCK };
-            self.reserve.spend_on(|| decisions.decide(&command))?;
+            self.reserve.spend_common_on(|| decisions.decide(&command))?;
             *ids = from..from + PRODUCER_ID_BLOCK;
         }
         let id = ids.start;
@@ -422,12 +449,17 @@ impl Core {
         let mut first_failure = None;
         for (partition, outcome) in partitions.into_iter().zip(outcomes) {
             partition.after_flush();
-            if let Err(error) = outcome
-                && !partition.is_deleted()
-            {
+            let error = match outcome {
+                Err(error) if !partition.is_deleted() => error.to_string(),
+                _ => {
+                    self.complaints.worked(partition.name());
+                    continue;
+                }
+            };
+            if self.complaints.failed(partition.name(), &error) {
                 ::log::error!("{}: {error}", partition.name());
-                first_failure.get_or_insert(format!("{}: {error}", partition.name()));
             }
+            first_failure.get_or_insert(format!("{}: {error}", partition.name()));
         }
         first_failure
     }

@@ -51,8 +51,8 @@ impl Core {
     ) -> Result<(), TopicError> {
         let mut decisions = self.decisions();
         let overrides = change(&self.group_settings().of(group), &self.config())?;
-        decisions
-            .decide(&Command::SetGroupSettings { group: group.to_owned(), settings: overrides.as_map().clone() })?;
+        let command = Command::SetGroupSettings { group: group.to_owned(), settings: overrides.as_map().clone() };
+        self.reserve().spend_on(|| decisions.decide(&command))?;
         let mut groups = self.group_settings().0.write();
         match overrides.is_empty() {
             true => groups.remove(group),

@@ -31,6 +31,7 @@ impl Core {
                 log.expire_producers(now);
                 match log.retain(now, partition.high_watermark()) {
                     Ok(removed) if removed.removed_segments > 0 => {
+                        self.reserve().expect_room();
                         ::log::info!(
                             "{}: removed {} segments, {} bytes; the log starts at {} now",
                             partition.name(),
@@ -73,24 +74,25 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
     let mut last_checkpoint = last_retention;
     let mut last_expiry = last_retention;
     let mut unflushed_since = HashMap::new();
+    let mut checkpoints_fail = false;
     if let Err(error) = core.data().settle_start() {
         ::log::warn!("the data directory can't be flushed: {error}");
     }
-    core.restore_reserve();
+    core.restore_reserve(core.now());
     loop {
         match work.recv_timeout(TICK) {
             Ok(Chore::EmptyDeleted) => {
                 if let Err(error) = core.empty_deleted() {
                     ::log::warn!("deleted topics can't be removed from disk yet: {error}");
                 }
+                core.reserve().expect_room();
             }
             Ok(Chore::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {}
         }
         let now = core.now();
-        if core.reserve().is_spent() {
-            core.restore_reserve();
-        }
+        core.restore_reserve(now);
+        core.count_connection_warnings(now);
         core.retry_offline(now);
         core.retry_loading(now);
         flush_by_time(core, &mut unflushed_since, now);
@@ -98,16 +100,23 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
             core.keep_house(now);
             last_retention = now.mono_ms;
         }
-        if now.mono_ms - last_expiry >= core.config().offsets.retention_check_interval_ms {
+        // What need not be is not worth the last room there is.
+        let is_exhausted = core.reserve().is_exhausted();
+        if now.mono_ms - last_expiry >= core.config().offsets.retention_check_interval_ms && !is_exhausted {
             core.groups().forget_expired(core, now);
             last_expiry = now.mono_ms;
         }
-        if now.mono_ms - last_checkpoint >= core.config().checkpoint_interval_ms {
+        let is_due = now.mono_ms - last_checkpoint >= core.config().checkpoint_interval_ms;
+        if is_due && !is_exhausted {
             // Failures are logged where they happen, and the partition says so to its producers.
             let _ = core.checkpoint_logs();
-            if let Err(error) = core.write_checkpoints() {
+            let written = core.write_checkpoints();
+            if let Err(error) = &written
+                && !checkpoints_fail
+            {
                 ::log::warn!("the checkpoints can't be written: {error}; a start after a kill will take longer");
             }
+            checkpoints_fail = written.is_err();
             last_checkpoint = now.mono_ms;
         }
     }

@@ -9,6 +9,7 @@
 //! partition     a log and how far it is safe to read    flusher     group commit
 //! waiting       who waits, and how they are woken       housekeeping  what is due by and by
 //! cleaning      compaction of what is due               opening, offline  the start; what could not be opened
+//! reserve/      room kept back for a full disk          complaints  what was said of what fails again and again
 //! ```
 //!
 //! What always holds: a handler never blocks (it answers, or returns what it waits for); time is handed in; nothing
@@ -19,6 +20,7 @@ mod api;
 mod caller;
 mod catalogue;
 mod cleaning;
+mod complaints;
 mod core;
 mod data_dir;
 mod fetch_sessions;

@@ -65,10 +65,18 @@ impl Core {
         Ok(partitions)
     }
 
+    /// On a full disk nothing that only takes room is made. The topics that commits need are, as long as commits go on.
+    fn check_disk(&self, name: &TopicName) -> Result<(), TopicError> {
+        let reserve = self.reserve();
+        let is_full = if name.is_internal() { reserve.is_exhausted() } else { reserve.is_spent() };
+        if is_full { Err(refused(ErrorCode::KafkaStorageError, reserve.refusal())) } else { Ok(()) }
+    }
+
     /// Makes a topic; it is there, and announced, when this returns.
     pub fn create_topic(&self, name: &TopicName, new: &NewTopic) -> Result<Arc<Topic>, TopicError> {
         let turn = self.changing_directories().lock();
         let partitions = self.check_new_topic(name, new)?;
+        self.check_disk(name)?;
         self.make_room_for(name)?;
         let id = Uuid::random();
         let epochs = vec![LeaderEpoch(0); partitions as usize];
@@ -204,17 +212,42 @@ impl Core {
         }
         let _turn = self.changing_directories().lock();
         let topic = self.topic(name.as_str()).ok_or_else(|| TopicError::Unknown(name.to_string()))?;
+        self.check_disk(name)?;
         let has = topic.partitions.len() as i32;
-        if total > has {
-            self.make_directories(name, has..total)?;
+        let added = self.make_and_add(&topic, has..total);
+        if added.is_err() {
+            self.remove_bare_partitions(name, has..total);
+        }
+        added
+    }
+
+    fn make_and_add(&self, topic: &Topic, new: Range<i32>) -> Result<(), TopicError> {
+        let (name, total) = (&topic.name, new.end);
+        if !new.is_empty() {
+            self.make_directories(name, new.clone())?;
         }
         let settings = Arc::new(partition_settings(&topic.config, &self.config()));
         let mut partitions = topic.partitions.clone();
-        for index in (has..total).map(PartitionId) {
+        for index in new.map(PartitionId) {
             partitions.push(self.open_partition(name, topic.id, index, LeaderEpoch(0), Arc::clone(&settings))?);
         }
         let grown = Arc::new(topic.changed(partitions, topic.overrides.clone(), topic.config.clone()));
         self.decide_and_publish(Command::AddPartitions { name: name.clone(), total }, grown).map(drop)
+    }
+
+    /// Removes the directories of partitions that did not come to be, as good as it can: what is left of them is in
+    /// nobody's way, and what has a byte in it is somebody's.
+    fn remove_bare_partitions(&self, topic: &TopicName, partitions: Range<i32>) {
+        let disk = self.data().disk();
+        for partition in partitions.map(PartitionId) {
+            let path = self.data().partition_path(&TopicPartition { topic: topic.clone(), partition });
+            let Ok(names) = disk.list(&path) else { continue };
+            let is_bare =
+                |name: &String| disk.facts(&path.join(name)).is_ok_and(|file| !file.is_dir && file.bytes == 0);
+            if names.iter().all(is_bare) {
+                let _ = disk.remove_dir_all(&path);
+            }
+        }
     }
 
     /// Changes a topic's settings; they hold from now on. What `change` is shown stays as it is until it has answered,

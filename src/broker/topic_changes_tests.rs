@@ -245,3 +245,91 @@ fn a_start_that_can_not_move_a_topic_back_is_none() {
     let core = place.start();
     assert_eq!(records(&core, "t"), Some(1));
 }
+
+/// Decisions find the disk full for as long as room is kept back under this name.
+fn fill(place: &Place, kept_back: &'static str) {
+    let mut is_given_up = false;
+    place.disk.watch(move |operation, path| {
+        is_given_up |= operation == Operation::Remove && path.ends_with(kept_back);
+        let decides = matches!(operation, Operation::Write | Operation::Open | Operation::Rename)
+            && path.to_string_lossy().contains("+rafka/commands");
+        (decides && !is_given_up).then(|| Fault::from(std::io::ErrorKind::StorageFull))
+    });
+}
+
+#[test]
+fn partitions_that_can_not_be_decided_leave_nothing_behind() {
+    let place = Place::new();
+    let core = place.start();
+    core.create_topic(&name("t"), &of(1)).expect("new");
+    let dir = place.dir.path().join("t");
+    let listed = || {
+        let mut names = place.disk.list(&dir).expect("there");
+        names.sort();
+        names
+    };
+    let before = listed();
+    place.disk.create_dir(&dir.join("partition-2")).expect("made");
+    let somebodys = dir.join("partition-2/00000000000000000000.log");
+    let file = place.disk.open(&somebodys, OpenMode::Create).expect("made");
+    file.write_all_at(0, &[IoSlice::new(b"somebody's")]).expect("written");
+    fill(&place, "none is");
+    core.add_partitions(&name("t"), 5).expect_err("it can't be written");
+    place.disk.unwatch();
+    assert!(place.disk.facts(&somebodys).expect("it stays").bytes > 0);
+    place.disk.remove_dir_all(&dir.join("partition-2")).expect("removed");
+    assert_eq!(listed(), before);
+    core.add_partitions(&name("t"), 3).expect("the disk has room again");
+    put_record(&core, "t");
+}
+
+#[test]
+fn on_a_full_disk_nothing_that_only_takes_room_is_made() {
+    let place = Place::new();
+    let core = place.start();
+    core.create_topic(&name("t"), &of(1)).expect("new");
+    core.restore_reserve(core.now());
+    fill(&place, "reserve");
+    core.next_producer_id().expect("at the price of the reserve");
+    place.disk.unwatch();
+    assert!(core.reserve().is_spent());
+    let refusals = [
+        core.create_topic(&name("new"), &of(1)).err(),
+        core.topic_or_create(&name("new")).err(),
+        core.add_partitions(&name("t"), 2).err(),
+    ];
+    for error in refusals {
+        let error = error.expect("refused");
+        assert_eq!((error.error_code(), error.to_string()), (ErrorCode::KafkaStorageError, core.reserve().refusal()));
+    }
+    core.create_topic(&name("__consumer_offsets"), &of(1)).expect("commits need it");
+    core.restore_reserve(core.now());
+    core.create_topic(&name("new"), &of(1)).expect("there is room again");
+    core.add_partitions(&name("t"), 2).expect("there is room again");
+}
+
+#[test]
+fn settings_change_at_the_price_of_the_last_room() {
+    for kept_back in ["reserve", "last-reserve"] {
+        let place = Place::new();
+        let core = place.start();
+        let topic = core.create_topic(&name("t"), &of(1)).expect("new");
+        core.restore_reserve(core.now());
+        let spent = |how: &str| {
+            assert!(core.reserve().is_spent(), "{how}");
+            assert_eq!(core.reserve().is_exhausted(), kept_back == "last-reserve", "{how}");
+            place.disk.unwatch();
+            core.restore_reserve(core.now());
+            assert!(!core.reserve().is_spent(), "{how}");
+        };
+        fill(&place, kept_back);
+        core.change_group_settings("g", |before, _| Ok(before.clone())).expect("changed");
+        spent("a group");
+        fill(&place, kept_back);
+        core.change_topic_settings(&name("t"), |before| Ok(before.clone())).expect("changed");
+        spent("a topic");
+        fill(&place, kept_back);
+        core.delete_topic(&name("t"), topic.id).expect("deleted");
+        spent("a deletion");
+    }
+}

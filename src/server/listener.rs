@@ -101,7 +101,7 @@ impl Acceptor {
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {
                 }
                 Err(error) => {
-                    ::log::warn!("no connection can be accepted at the moment: {error}");
+                    self.core.warn_of_connection(|| format!("no connection can be accepted at the moment: {error}"));
                     std::thread::sleep(ACCEPT_AGAIN);
                 }
             }
@@ -111,11 +111,11 @@ impl Acceptor {
     fn welcome(&self, socket: TcpStream, peer: SocketAddr) {
         let max = self.core.config().network.connections_max;
         if self.connections.len() >= max {
-            ::log::warn!("{peer} is refused: {max} connections are open (max.connections)");
+            self.core.warn_of_connection(|| format!("{peer} is refused: {max} connections are open (max.connections)"));
             return;
         }
         if let Err(error) = self.start(socket, peer) {
-            ::log::warn!("{peer} is refused: {error}");
+            self.core.warn_of_connection(|| format!("{peer} is refused: {error}"));
         }
     }
 
@@ -142,7 +142,9 @@ impl Acceptor {
             match connection.serve() {
                 Ok(()) => {}
                 Err(Ended::Io(error)) => ::log::debug!("{peer}: {error}"),
-                Err(Ended::Refused(reason)) => ::log::warn!("{peer} is disconnected: {reason}"),
+                Err(Ended::Refused(reason)) => {
+                    connection.core.warn_of_connection(|| format!("{peer} is disconnected: {reason}"));
+                }
             }
         };
         let builder = std::thread::Builder::new().name("rafka-client".to_owned()).stack_size(CONNECTION_STACK_BYTES);

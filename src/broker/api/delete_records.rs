@@ -54,5 +54,6 @@ fn trim(context: Context<'_>, name: &str, index: i32, offset: i64) -> Result<Off
         ::log::error!("{}: {error}", partition.name());
         ErrorCode::KafkaStorageError
     })?;
+    context.core.reserve().expect_room();
     Ok(log.log_start())
 }

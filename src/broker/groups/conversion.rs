@@ -149,7 +149,8 @@ impl Locked<'_> {
                 }
             }
             Err(code) => {
-                ::log::warn!("group {:?}: members that are due to be put out stay for now: {code}", self.name());
+                // Why has been said where it was appended; this comes again every time.
+                ::log::debug!("group {:?}: members that are due to be put out stay for now: {code}", self.name());
                 let until_ms = self.now.mono_ms + TRY_AGAIN_MS;
                 if let GroupKind::Consumer(group) = &mut self.state.kind {
                     group.postpone(self.now, until_ms);

@@ -19,6 +19,7 @@ use super::topologies::Topologies;
 use super::unread::Unread;
 use super::writes::{Change, Pledge};
 use crate::base::{ErrorCode, Now, TopicName, TopicPartition};
+use crate::broker::complaints::Complaints;
 use crate::broker::core::Core;
 use crate::protocol::kafka::api::leave_group::{MemberIdentity, MemberResponse};
 use crate::protocol::kafka::api::{JoinGroupResponse, SyncGroupResponse};
@@ -33,6 +34,8 @@ pub struct Coordinator {
     timers: Timers,
     topologies: Topologies,
     pub(super) unread: Unread,
+    /// Of records that can't be kept.
+    pub(super) complaints: Complaints,
 }
 
 /// A group at a glance.

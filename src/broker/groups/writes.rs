@@ -7,15 +7,18 @@ use super::conversion::Made;
 use super::group::Group;
 use super::offsets::partition_for_group;
 use super::records::{Encoded, OffsetValue};
-use crate::base::{ErrorCode, Now, TopicName, TopicPartition};
+use crate::base::{ErrorCode, Now, PartitionId, TopicName, TopicPartition};
 use crate::broker::core::Core;
 use crate::broker::partition::{Kept, Partition, Promise};
-use crate::broker::topics::{NewTopic, Topic, TopicError};
+use crate::broker::topics::{NewTopic, Topic};
 use crate::broker::waiting::{Subscription, Waker};
 use crate::config::TopicOverrides;
+use crate::log::AppendError;
 use crate::record::{BatchBuilder, Codec, ProducerStamp, ValidBatch};
 
 pub(super) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+/// Whatever the reason is, and however it changes while the disk fails: one line says it.
+const NOT_KEPT: &str = "not kept";
 
 /// What becomes true of a group when a write is safe.
 #[derive(Debug)]
@@ -84,10 +87,7 @@ pub(super) fn append(
     records: &[Encoded],
     now: Now,
 ) -> Result<(Arc<Partition>, Promise), ErrorCode> {
-    let topic = offsets_topic(core).map_err(|error| {
-        ::log::error!("the topic {OFFSETS_TOPIC} can't be made: {error}");
-        ErrorCode::CoordinatorNotAvailable
-    })?;
+    let topic = offsets_topic(core)?;
     let index = partition_for_group(group, topic.partitions.len() as i32);
     let partition = topic.partition(index.0).ok_or(ErrorCode::CoordinatorNotAvailable)?;
     let mut builder = BatchBuilder::new(Codec::None);
@@ -96,10 +96,19 @@ pub(super) fn append(
     }
     let bytes = builder.finish(ProducerStamp::NONE).map_err(|_| ErrorCode::UnknownServerError)?;
     let batch = ValidBatch::built_here(&bytes).map_err(|_| ErrorCode::UnknownServerError)?;
+    let complaints = &core.groups().complaints;
     let appended = core.reserve().append(partition, &batch, now).map_err(|error| {
-        ::log::error!("{}: records of group {group:?} can't be kept: {error}", partition.name());
+        // On a full disk every member comes again and again; what is wrong with one group's records is its own matter.
+        let is_news = match &error {
+            AppendError::Storage(_) => complaints.failed(partition.name(), NOT_KEPT),
+            _ => true,
+        };
+        if is_news {
+            ::log::error!("{}: records of group {group:?} can't be kept: {error}", partition.name());
+        }
         for_members(error.error_code())
     })?;
+    complaints.worked(partition.name());
     Ok((Arc::clone(partition), partition.promise(&appended)))
 }
 
@@ -112,15 +121,24 @@ fn for_members(code: ErrorCode) -> ErrorCode {
     }
 }
 
-fn offsets_topic(core: &Core) -> Result<Arc<Topic>, TopicError> {
+/// The topic; the first commit makes it, on a full disk as well.
+fn offsets_topic(core: &Core) -> Result<Arc<Topic>, ErrorCode> {
     if let Some(topic) = core.topic(OFFSETS_TOPIC) {
         return Ok(topic);
     }
     let name = TopicName::new(OFFSETS_TOPIC).expect("Kafka's own name is valid");
     let partitions = Some(core.config().offsets.partitions);
     let new = NewTopic { partitions, replicas: None, overrides: TopicOverrides::default() };
-    match core.create_topic(&name, &new) {
+    let made = match core.reserve().spend_common_on(|| core.create_topic(&name, &new)) {
         Err(error) if error.error_code() == ErrorCode::TopicAlreadyExists => core.topic(OFFSETS_TOPIC).ok_or(error),
         other => other,
-    }
+    };
+    let complaints = &core.groups().complaints;
+    let first = TopicPartition { topic: name, partition: PartitionId(0) };
+    made.inspect(|_| complaints.worked(&first)).map_err(|error| {
+        if complaints.failed(&first, NOT_KEPT) {
+            ::log::error!("the topic {OFFSETS_TOPIC} can't be made: {error}");
+        }
+        ErrorCode::CoordinatorNotAvailable
+    })
 }

@@ -193,7 +193,7 @@ impl World {
         core.groups().forget_expired(&core, self.now());
         let emptied = core.empty_deleted();
         if self.chance.one_in(4) {
-            core.restore_reserve();
+            core.restore_reserve(core.now());
         }
         for (name, owed) in &mut self.expected.partitions {
             let topic = core.topic(name.topic.as_str());
