@@ -8,7 +8,7 @@
 //! DATA/+rafka/checkpoints   recovery points and log starts
 //! DATA/+rafka/stopped       there after a clean stop only
 //! DATA/+rafka/boot          the boot under which the broker last ran
-//! DATA/+rafka/reserve       room kept back for when the disk is full
+//! DATA/+rafka/reserve       room kept back for when the disk is full; and last-reserve
 //! DATA/+deleted/            topics on their way out
 //! DATA/<topic>/topic         what the catalogue says of the topic, in case that is lost
 //! DATA/<topic>/partition-<n>/

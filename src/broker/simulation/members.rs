@@ -59,7 +59,8 @@ impl World {
     }
 
     fn pledged(&mut self, group: String, commit: Option<i64>, pledge: Result<Pledge, ErrorCode>) -> Outcome {
-        let is_calm = self.is_calm();
+        // With nothing kept back, commits wait for the housekeeper to find room.
+        let is_calm = self.is_calm() && !self.core().reserve().is_exhausted();
         let commits = self.expected.commits.entry(group.clone()).or_default();
         // Refused or not, it may have reached the disk.
         commits.all.push(commit);
