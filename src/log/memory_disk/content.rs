@@ -70,7 +70,8 @@ impl Content {
     pub fn give_up(&mut self) {
         let same = self.cached.iter().zip(&self.durable).take_while(|(cached, durable)| cached == durable).count();
         if same < self.cached.len() {
-            self.given_up = vec![same..self.cached.len()];
+            self.given_up.clear();
+            self.given_up.push(same..self.cached.len());
         }
     }
 

@@ -197,11 +197,7 @@ impl Tree {
         }
     }
 
-    pub fn crash(
-        &mut self,
-        reached: &mut dyn FnMut(usize, usize) -> bool,
-        keep: &mut dyn FnMut(&Path, &[u8], &[u8]) -> Vec<u8>,
-    ) {
+    pub fn crash(&mut self, reached: &mut dyn FnMut(usize, usize) -> bool, keep: &mut Keep<'_>) {
         let pending = std::mem::take(&mut self.pending);
         let count = pending.len();
         for (n, sets) in pending.into_iter().enumerate() {
@@ -220,8 +216,11 @@ fn set(entries: &mut Entries, name: &str, to: &Option<Node>) {
     };
 }
 
+/// What a power cut leaves of the file of that path: given what is durable, and what was written.
+pub type Keep<'a> = dyn FnMut(&Path, &[u8], &[u8]) -> Vec<u8> + 'a;
+
 /// What a crash leaves of a directory: new inodes, so that whoever has old files open is no longer on this disk.
-fn left_of(dir: &DirRef, path: &mut PathBuf, keep: &mut dyn FnMut(&Path, &[u8], &[u8]) -> Vec<u8>) -> DirRef {
+fn left_of(dir: &DirRef, path: &mut PathBuf, keep: &mut Keep<'_>) -> DirRef {
     let durable = dir.lock().durable.clone();
     let mut left = Entries::new();
     for (name, node) in durable {
