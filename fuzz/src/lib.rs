@@ -17,8 +17,11 @@ use rafka::protocol::kafka::{ApiKey, Decoder, RequestHeader};
 use rafka::protocol::text::{Lines, NextLine, Opening, parse_line};
 use rafka::record::{BatchBuilder, BatchRules, BatchView, Codec, ProducerStamp, ValidBatch, batches};
 
+/// What takes the bytes.
+pub type Target = fn(&[u8]);
+
 /// The name of each, as of its corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("frame", frame),
     ("request", request),
     ("text", text),
