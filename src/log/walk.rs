@@ -41,6 +41,8 @@ pub(super) struct Walk<'a> {
     files: &'a Files,
     /// In segments below, offsets may be missing between batches.
     pub gaps_below: Offset,
+    /// A segment that ends too early is missing its end from here on, even where there may be gaps.
+    pub no_gaps_from: Offset,
     /// Damage below this offset is a hole, above it a torn tail.
     hole_below: Offset,
     now: Now,
@@ -72,6 +74,7 @@ impl<'a> Walk<'a> {
         Walk {
             files,
             gaps_below,
+            no_gaps_from: Offset(i64::MAX),
             hole_below,
             now,
             next: Offset::ZERO,
@@ -208,7 +211,7 @@ impl<'a> Walk<'a> {
                     after_hole = true;
                 }
                 Step::End => match next_base {
-                    Some(next) if expected < next && gaps => {
+                    Some(next) if expected < next && gaps && expected < self.no_gaps_from => {
                         self.next = next;
                         break Ending::Whole;
                     }
@@ -235,10 +238,12 @@ impl<'a> Walk<'a> {
         Ok(ending)
     }
 
-    /// Walks a segment that lost its end, for its indexes alone.
-    pub fn survey(&mut self, segment: &Segment, end: u64, bound: Offset) -> Result<(), LogError> {
+    /// Walks a segment that is not what its state says, for its indexes alone. `counted` are the aborted transactions of
+    /// that state: the producers as they are now know nothing of them any more.
+    pub fn survey(&mut self, segment: &Segment, end: u64, bound: Offset, counted: Tally) -> Result<(), LogError> {
         let storage = LogError::io("read", segment.log_path());
         let surveyed = (|| {
+            segment.forget()?;
             let file = segment.log_file()?;
             let gaps = self.gaps_in(segment);
             let region = Region { start: 0, end, expected: segment.base, bound, gaps, verify: Verify::Suspects };
@@ -250,6 +255,8 @@ impl<'a> Walk<'a> {
                     Step::Damage { .. } | Step::End => break,
                 }
             }
+            segment.set_growth(Growth { aborted: counted, ..segment.growth() });
+            segment.check_aborted(Extent { end, bound, gaps })?;
             Ok(scanner.expected())
         })();
         let reached = surveyed.map_err(storage)?;
