@@ -353,9 +353,16 @@ pub(super) fn note_producer(
     let mut marker = None;
     if header.is_control() && header.total_bytes() <= CONTROL_BATCH_BYTES_MAX {
         let mut bytes = vec![0; header.total_bytes()];
-        file.read_exact_at(position, &mut bytes)?;
-        // One that can't be read ends no transaction; whoever reads the log will say so.
-        marker = BatchView::parse(&bytes).and_then(|batch| marker_of(&batch)).unwrap_or(None);
+        // Twice, should a bit go wrong on its way here: an abort that is taken for something else is forgotten for good.
+        for _ in 0..2 {
+            file.read_exact_at(position, &mut bytes)?;
+            // One that can't be read ends no transaction; whoever reads the log will say so.
+            let batch = BatchView::parse(&bytes).ok().filter(|batch| batch.verify_crc().is_ok());
+            if let Some(batch) = batch {
+                marker = marker_of(&batch).unwrap_or(None);
+                break;
+            }
+        }
     }
     let aborted = marker.as_ref().and_then(|marker| producers.aborts(header, marker));
     producers.record(header, marker.as_ref(), now_ms);
