@@ -328,7 +328,6 @@ fn init_producer_id(server: &Server) -> i64 {
         transaction_timeout_ms: 1000,
         producer_id: -1,
         producer_epoch: -1,
-        ..Default::default()
     };
     KafkaConnection::to(server).call_in(&request, 4).producer_id
 }
