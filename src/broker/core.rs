@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError, Finding};
 use super::cleaning::Cleaner;
 use super::complaints::Complaints;
-use super::data_dir::{DataDir, DataDirError};
+use super::data_dir::{Checkpoint, DataDir, DataDirError};
 use super::fetch_sessions::FetchSessions;
 use super::flusher::Flusher;
 use super::group_settings::GroupSettings;
@@ -79,8 +79,9 @@ pub struct Core {
     groups: Coordinator,
     flusher: Flusher,
     cleaner: Cleaner,
-    /// Held while the checkpoints are gathered and written: an older state must not replace a newer one.
-    checkpoint_writer: Mutex<()>,
+    /// Held while the checkpoints are gathered and written: an older state must not replace a newer one. Of topics whose
+    /// deletion is not decided yet, and may never be, the last ones: they may be back at the next start.
+    checkpoint_writer: Mutex<BTreeMap<TopicPartition, Checkpoint>>,
     /// Of checkpoints that can't be taken.
     complaints: Complaints,
     file_pool: Arc<FilePool>,
@@ -472,20 +473,32 @@ impl Core {
     /// The same, with a log start that one partition is about to have: a trim that can't be noted must not happen, or
     /// it would be undone, or half done, after a kill.
     pub(super) fn write_checkpoints_with(&self, trim: Option<(&TopicPartition, Offset)>) -> std::io::Result<()> {
-        let _one_at_a_time = self.checkpoint_writer.lock();
+        let undecided = self.checkpoint_writer.lock();
         let topics = self.topics();
         let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
         let about_to_be = |partition: &Partition| {
             trim.filter(|(name, _)| *name == partition.name()).map_or(Offset::ZERO, |(_, before)| before)
         };
-        let checkpoints = partitions().map(|partition| {
+        let known = partitions().map(|partition| {
             let mut at = partition.checkpoint();
             at.log_start = at.log_start.max(about_to_be(partition));
             (partition.name().clone(), at)
         });
-        self.data.write_checkpoints(&checkpoints.collect())?;
+        let undecided_ones = undecided.iter().map(|(name, at)| (name.clone(), *at));
+        self.data.write_checkpoints(&undecided_ones.chain(known).collect())?;
         // Whoever writes the next ones may do so before the log is trimmed.
         partitions().for_each(|partition| partition.promise_start(about_to_be(partition)));
         Ok(())
+    }
+
+    /// The topic is about to be out of reach: what is known of it stays known to the next start.
+    pub(super) fn hold_checkpoints(&self, topic: &Topic) {
+        let last = topic.partitions.iter().map(|partition| (partition.name().clone(), partition.checkpoint()));
+        self.checkpoint_writer.lock().extend(last);
+    }
+
+    /// It is gone, or within reach again.
+    pub(super) fn drop_checkpoints(&self, topic: &TopicName) {
+        self.checkpoint_writer.lock().retain(|partition, _| partition.topic != *topic);
     }
 }

@@ -135,6 +135,7 @@ impl Core {
             Some(entry) if entry.id == id => entry.clone(),
             _ => return Err(TopicError::Unknown(name.to_string())),
         };
+        self.topic(name.as_str()).iter().for_each(|topic| self.hold_checkpoints(topic));
         let topic = self.publish(|topics| topics.remove(name));
         let partitions = || topic.iter().flat_map(|topic| &topic.partitions);
         partitions().for_each(|partition| partition.mark_deleted());
@@ -152,6 +153,7 @@ impl Core {
             }
             return Err(error);
         }
+        self.drop_checkpoints(name);
         drop(decisions);
         self.groups().forget_topic(self, name, self.now());
         self.remove_deleted_soon();
@@ -176,8 +178,10 @@ impl Core {
         // What was not flushed yet when its logs were closed still has to be.
         let unflushed = partitions.iter().filter(|partition| partition.flush_is_due());
         unflushed.for_each(|partition| self.flusher().soon(partition));
+        let name = topic.name.clone();
         let topic = topic.changed(partitions, topic.overrides.clone(), topic.config.clone());
         self.publish(|topics| topics.insert(Arc::new(topic)));
+        self.drop_checkpoints(&name);
     }
 
     /// Before topics are opened: moves the files of those back whose deletion was not decided when the broker ended.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::base::ManualClock;
+use crate::base::{ManualClock, Offset};
 use crate::config::BrokerConfig;
 use crate::log::memory_disk::{Fault, MemoryDisk, Operation};
 use crate::log::{Disk, OpenMode};
@@ -203,6 +203,33 @@ fn a_deletion_that_can_not_be_decided_leaves_the_topic_as_it_was() {
     let topic = core.topic("t").expect("there");
     core.delete_topic(&topic.name, topic.id).expect("the disk has room again");
     assert!(core.topic("t").is_none());
+}
+
+#[test]
+fn a_topic_that_can_not_be_moved_back_keeps_its_log_start() {
+    let place = Place::new();
+    let core = place.start();
+    let id = core.create_topic(&name("t"), &of(1)).expect("new").id;
+    put_record(&core, "t");
+    put_record(&core, "t");
+    let partition = core.topic("t").expect("there").partition(0).cloned().expect("there");
+    core.write_checkpoints_with(Some((partition.name(), Offset(1)))).expect("noted");
+    partition.log().and_then(|log| log.trim(Offset(1))).expect("trimmed");
+    drop(partition);
+    let renames = AtomicUsize::new(0);
+    place.disk.watch(move |operation, path| {
+        let decides = matches!(operation, Operation::Write | Operation::Open) && path.ends_with("+rafka/commands");
+        let moves_back = operation == Operation::Rename && renames.fetch_add(1, Ordering::Relaxed) > 0;
+        (decides || moves_back).then(|| Fault::from(std::io::ErrorKind::StorageFull))
+    });
+    core.delete_topic(&name("t"), id).expect_err("it can't be written");
+    assert!(core.topic("t").is_none(), "nor can it be moved back");
+    place.disk.unwatch();
+    core.write_checkpoints().expect("written");
+    place.end(core, End::Kill);
+    let core = place.start();
+    let partition = core.topic("t").expect("there").partition(0).cloned().expect("there");
+    assert_eq!(partition.log().expect("online").log_start(), Offset(1));
 }
 
 #[test]

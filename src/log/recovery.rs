@@ -77,6 +77,11 @@ pub(super) fn recover(
         false => hole_below,
     };
     let mut walk = Walk::new(files, gaps_below, start, hole_below, now, report);
+    if compaction.is_none() && known_end > Offset::ZERO {
+        // Another broker's gaps lie below what was safe here already, and here nothing was compacted: where a segment ends
+        // too early, writes are lost, and those that came after them go with them.
+        walk.no_gaps_from = hole_below;
+    }
     let mut begin = match &state {
         Some(state) => resume(&segments, state, &mut walk)?,
         None => Begin { segment: 0, position: 0, offset: segments.first().map_or(log_start, |first| first.base) },
@@ -178,8 +183,7 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
             segment.log_path().display(),
             summary.log_bytes - file_bytes
         ));
-        segment.forget().map_err(storage)?;
-        walk.survey(segment, file_bytes, state.next_offset)?;
+        walk.survey(segment, file_bytes, state.next_offset, summary.growth.aborted)?;
         return Ok(begin);
     }
     let sealed = segments.get(n + 1).is_some_and(|next| next.base == state.next_offset);
@@ -192,8 +196,7 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     let extent = Extent { end: summary.log_bytes, bound: state.next_offset, gaps: walk.gaps_in(segment) };
     if file_bytes > summary.log_bytes && !segment.ends_right(extent).map_err(storage)? {
         walk.report.note(format!("something has moved in {}", segment.log_path().display()));
-        segment.forget().map_err(storage)?;
-        walk.survey(segment, file_bytes, state.next_offset)?;
+        walk.survey(segment, file_bytes, state.next_offset, summary.growth.aborted)?;
         let position = segment.bytes();
         segment.set_bytes(file_bytes);
         return Ok(if sealed { begin } else { Begin { segment: n, position, offset: state.next_offset } });

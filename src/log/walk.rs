@@ -41,6 +41,8 @@ pub(super) struct Walk<'a> {
     files: &'a Files,
     /// In segments below, offsets may be missing between batches.
     pub gaps_below: Offset,
+    /// A segment that ends too early is missing its end from here on, even where there may be gaps.
+    pub no_gaps_from: Offset,
     /// Damage below this offset is a hole, above it a torn tail.
     hole_below: Offset,
     now: Now,
@@ -72,6 +74,7 @@ impl<'a> Walk<'a> {
         Walk {
             files,
             gaps_below,
+            no_gaps_from: Offset(i64::MAX),
             hole_below,
             now,
             next: Offset::ZERO,
@@ -208,7 +211,7 @@ impl<'a> Walk<'a> {
                     after_hole = true;
                 }
                 Step::End => match next_base {
-                    Some(next) if expected < next && gaps => {
+                    Some(next) if expected < next && gaps && expected < self.no_gaps_from => {
                         self.next = next;
                         break Ending::Whole;
                     }
@@ -235,10 +238,12 @@ impl<'a> Walk<'a> {
         Ok(ending)
     }
 
-    /// Walks a segment that lost its end, for its indexes alone.
-    pub fn survey(&mut self, segment: &Segment, end: u64, bound: Offset) -> Result<(), LogError> {
+    /// Walks a segment that is not what its state says, for its indexes alone. `counted` are the aborted transactions of
+    /// that state: the producers as they are now know nothing of them any more.
+    pub fn survey(&mut self, segment: &Segment, end: u64, bound: Offset, counted: Tally) -> Result<(), LogError> {
         let storage = LogError::io("read", segment.log_path());
         let surveyed = (|| {
+            segment.forget()?;
             let file = segment.log_file()?;
             let gaps = self.gaps_in(segment);
             let region = Region { start: 0, end, expected: segment.base, bound, gaps, verify: Verify::Suspects };
@@ -250,6 +255,8 @@ impl<'a> Walk<'a> {
                     Step::Damage { .. } | Step::End => break,
                 }
             }
+            segment.set_growth(Growth { aborted: counted, ..segment.growth() });
+            segment.check_aborted(Extent { end, bound, gaps })?;
             Ok(scanner.expected())
         })();
         let reached = surveyed.map_err(storage)?;
@@ -346,9 +353,16 @@ pub(super) fn note_producer(
     let mut marker = None;
     if header.is_control() && header.total_bytes() <= CONTROL_BATCH_BYTES_MAX {
         let mut bytes = vec![0; header.total_bytes()];
-        file.read_exact_at(position, &mut bytes)?;
-        // One that can't be read ends no transaction; whoever reads the log will say so.
-        marker = BatchView::parse(&bytes).and_then(|batch| marker_of(&batch)).unwrap_or(None);
+        // Twice, should a bit go wrong on its way here: an abort that is taken for something else is forgotten for good.
+        for _ in 0..2 {
+            file.read_exact_at(position, &mut bytes)?;
+            // One that can't be read ends no transaction; whoever reads the log will say so.
+            let batch = BatchView::parse(&bytes).ok().filter(|batch| batch.verify_crc().is_ok());
+            if let Some(batch) = batch {
+                marker = marker_of(&batch).unwrap_or(None);
+                break;
+            }
+        }
     }
     let aborted = marker.as_ref().and_then(|marker| producers.aborts(header, marker));
     producers.record(header, marker.as_ref(), now_ms);

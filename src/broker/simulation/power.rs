@@ -8,7 +8,7 @@ use super::world::World;
 const PAGE: usize = 64;
 
 /// What stands beside the log costs time when it is damaged, and nothing else.
-const BESIDE_THE_LOG: [&str; 5] = ["timeindex", "txnindex", "producers", "epochs", "compaction"];
+const BESIDE_THE_LOG: [&str; 6] = ["index", "timeindex", "txnindex", "producers", "epochs", "compaction"];
 /// One file in so many has a bit that is not what was written.
 const DECAYS_ONE_IN: usize = 100;
 

@@ -152,6 +152,9 @@ impl World {
         if let Some(core) = &self.core {
             core.retry_offline(self.now());
             core.retry_loading(self.now());
+            // As after a trim. To wait for the next try, a minute perhaps, would end every session.
+            core.reserve().expect_room();
+            core.restore_reserve(self.now());
         }
     }
 

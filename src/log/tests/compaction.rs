@@ -519,3 +519,31 @@ fn a_log_that_is_retired_in_between_is_not_touched_any_more() {
     assert_eq!(seen.load(Ordering::Relaxed), 0);
     disk.unwatch();
 }
+
+#[test]
+fn where_nothing_was_compacted_what_follows_a_lost_end_is_no_gap() {
+    let place = Place::on(Arc::new(MemoryDisk::new()));
+    let settings = LogSettings { segment_bytes: 700, cleanup_compact: true, ..small() };
+    let (log, _) = place.open(&settings, OpenAs::unclean());
+    append(&log, &by_producer(7, 0, 1), 0).expect("appended");
+    log.checkpoint().expect("written");
+    for n in 1..4 {
+        append(&log, &by_producer(7, n, 1), 0).expect("appended");
+    }
+    let first = "00000000000000000000.log";
+    let bytes = place.bytes(first);
+    let mut n = 4;
+    while log.segment_count() == 1 {
+        append(&log, &by_producer(7, n, 1), 0).expect("appended");
+        n += 1;
+    }
+    drop(log);
+    // The power goes: of the first segment only its front is there, of the second everything.
+    place.overwrite(first, &bytes);
+    let (log, report) = place.open(&settings, OpenAs::unclean());
+    assert_eq!((log.log_end(), log.segment_count()), (Offset(4), 1), "{report:?}");
+    for n in 3..6 {
+        let appended = append(&log, &by_producer(7, n, 1), 0).expect("sent again, in its order");
+        assert_eq!((appended.base_offset, appended.duplicate), (Offset(n.into()), n == 3));
+    }
+}

@@ -215,6 +215,39 @@ fn a_damaged_transaction_index_is_made_anew() {
 }
 
 #[test]
+fn a_damaged_index_costs_no_aborted_transaction() {
+    let settings = LogSettings { segment_bytes: 10_000, ..small() };
+    let killed = || {
+        let place = memory();
+        let (log, _) = place.open(&settings, OpenAs::unclean());
+        for n in 0..8 {
+            append(&log, &transactional(7, n, 1), 0).expect("appended");
+            append(&log, &marker(7, false), 0).expect("appended");
+        }
+        log.checkpoint().expect("written");
+        append(&log, &batch(1, 10, 0), 0).expect("appended");
+        let wanted = log.aborted_transactions(Offset(0), log.log_end()).expect("readable");
+        (place, wanted)
+    };
+    let name = "00000000000000000000.index";
+    let bytes = killed().0.bytes(name).len();
+    assert!(bytes >= 16, "{bytes}");
+    let mut noticed = 0;
+    for bit in 0..bytes * 8 {
+        let (place, wanted) = killed();
+        assert_eq!(wanted.len(), 8);
+        let mut damaged = place.bytes(name);
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        place.overwrite(name, &damaged);
+        let (log, report) = place.open(&settings, OpenAs::unclean());
+        noticed += usize::from(report.findings.iter().any(|note| note.contains("something has moved")));
+        let found = log.aborted_transactions(Offset(0), log.log_end()).expect("readable");
+        assert_eq!((log.log_end(), found), (Offset(17), wanted), "bit {bit}");
+    }
+    assert!(noticed > 0);
+}
+
+#[test]
 fn an_abort_that_can_not_be_indexed_is_not_appended() {
     let disk = MemoryDisk::new();
     let place = Place::on(Arc::new(disk.clone()));
