@@ -14,7 +14,7 @@ from support.python import python
 
 HERE = pathlib.Path(__file__).resolve().parent / "clients"
 # What fits into CI.
-ROUNDS = 100
+ROUNDS = 200
 
 
 class World:
