@@ -37,6 +37,7 @@ const FORMAT: u32 = 1;
 
 pub(super) const OWN: &str = "+rafka";
 const DELETED: &str = "+deleted";
+const AGAIN: &str = ".again";
 /// A topic's directory, and a partition's in it.
 const SKELETON_DEPTH: usize = 2;
 const PARTITION_PREFIX: &str = "partition-";
@@ -241,7 +242,13 @@ impl DataDir {
 
     /// Takes a topic out of the way in one step, and makes sure that it stays there; what it held is removed later.
     pub fn set_aside(&self, topic: &TopicName, id: Uuid) -> io::Result<()> {
-        match self.disk.rename(&self.topic_path(topic), &self.aside(&id.to_string())) {
+        let [first, second] = self.places_aside(id);
+        let path = self.topic_path(topic);
+        let moved = match self.disk.rename(&path, &first) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => self.disk.rename(&path, &second),
+            moved => moved,
+        };
+        match moved {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -251,36 +258,45 @@ impl DataDir {
 
     /// Puts a topic that was set aside back in its place; false if it was not.
     pub fn bring_back(&self, topic: &TopicName, id: Uuid) -> io::Result<bool> {
-        let aside = self.aside(&id.to_string());
-        match self.disk.facts(&aside) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error),
+        for aside in self.places_aside(id).into_iter().rev() {
+            match self.disk.facts(&aside) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            }
+            match self.disk.rename(&aside, &self.topic_path(topic)) {
+                // Only one half of the move had reached the disk: it never left its place.
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => continue,
+                moved => moved?,
+            }
+            self.disk.sync_dir(&self.path)?;
+            self.disk.sync_dir(&self.path.join(DELETED))?;
+            return Ok(true);
         }
-        match self.disk.rename(&aside, &self.topic_path(topic)) {
-            // Only one half of the move had reached the disk: it never left its place.
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(false),
-            moved => moved?,
-        }
-        self.disk.sync_dir(&self.path)?;
-        self.disk.sync_dir(&self.path.join(DELETED))?;
-        Ok(true)
+        Ok(false)
     }
 
-    /// The ids of what was set aside.
-    pub fn set_aside_ids(&self) -> io::Result<Vec<String>> {
+    /// The names of what was set aside.
+    pub fn set_aside_names(&self) -> io::Result<Vec<String>> {
         self.disk.list(&self.path.join(DELETED))
     }
 
-    pub fn remove_set_aside(&self, id: &str) -> io::Result<()> {
-        match self.disk.remove_dir_all(&self.aside(id)) {
+    /// Whether that is a name of what was set aside of a topic.
+    pub fn is_aside_of(&self, name: &str, id: Uuid) -> bool {
+        self.places_aside(id).iter().any(|place| place.ends_with(name))
+    }
+
+    pub fn remove_set_aside(&self, name: &str) -> io::Result<()> {
+        match self.disk.remove_dir_all(&self.path.join(DELETED).join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    fn aside(&self, id: &str) -> PathBuf {
-        self.path.join(DELETED).join(id)
+    /// Where a topic is set aside; the second place is for when half of an earlier move stands in the first.
+    fn places_aside(&self, id: Uuid) -> [PathBuf; 2] {
+        let deleted = self.path.join(DELETED);
+        [deleted.join(id.to_string()), deleted.join(format!("{id}{AGAIN}"))]
     }
 
     /// Whether there is a directory of that name with nothing in it but directories and files without a byte: what is

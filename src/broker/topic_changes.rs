@@ -199,8 +199,8 @@ impl Core {
     /// Removes what deleted topics left. Whoever sets a topic aside holds the decision lock until its deletion is decided
     /// or taken back; so what is listed and, once that lock was free, belongs to no topic is deleted for good.
     pub(super) fn empty_deleted(&self) -> std::io::Result<()> {
-        for left in self.data().set_aside_ids()? {
-            if self.decisions().catalogue().topics.values().any(|topic| topic.id.to_string() == left) {
+        for left in self.data().set_aside_names()? {
+            if self.decisions().catalogue().topics.values().any(|topic| self.data().is_aside_of(&left, topic.id)) {
                 continue;
             }
             self.data().remove_set_aside(&left)?;

@@ -127,6 +127,7 @@ impl PartitionLog {
         for segment in &dropped {
             if let Err(error) = segment.remove() {
                 ::log::warn!("can't remove {}: {error}", segment.log_path().display());
+                writer.left_behind = true;
             }
         }
         if let Some(segment) = kept.last() {
@@ -134,6 +135,7 @@ impl PartitionLog {
             // left behind the first offset of the segment after it.
             if let Err(error) = segment.cut(mark.position) {
                 ::log::warn!("can't shorten {}: {error}", segment.log_path().display());
+                writer.left_behind = true;
             }
         }
         writer.unsynced.clear();
@@ -188,7 +190,9 @@ impl FlushTicket<'_> {
             writer.names_synced = made;
         }
         let files = &self.log.files;
-        if writer.flush_failed && files.disk.remove(&files.dir.join(names::FLUSH_FAILED)).is_ok() {
+        // What could not be taken away may look whole to the next start, which must write it again.
+        if writer.flush_failed && !writer.left_behind && files.disk.remove(&files.dir.join(names::FLUSH_FAILED)).is_ok()
+        {
             writer.flush_failed = false;
         }
         self.log.shown.write().flushed = self.end;

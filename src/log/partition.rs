@@ -82,6 +82,8 @@ pub(super) struct Writer {
     pub flush_failed: bool,
     /// What lies between the flushed end and the floor must be written once more before it is synced.
     pub write_again: bool,
+    /// After a refused sync, the disk also refused to take away what it was for.
+    pub left_behind: bool,
 }
 
 /// A segment that waits for its checkpoint.

@@ -391,6 +391,7 @@ impl Assembly<'_> {
             unsafe_below: None,
             flush_failed,
             write_again: flush_failed && scanned,
+            left_behind: false,
         };
         let shown = Shown {
             segments: self.segments,

@@ -96,6 +96,9 @@ fn read(partition: &Partition, groups: &mut Groups) -> Result<(), String> {
     let log = partition.log().map_err(|error| error.to_string())?;
     let mut next = log.log_start();
     let end = log.log_end();
+    if partition.high_watermark() < end {
+        return Err(format!("what was written before the start, up to offset {end}, can't be flushed yet"));
+    }
     let mut again = true;
     while next < end {
         let slice = match log.read(next, PIECE_BYTES, end, true) {

@@ -27,6 +27,8 @@ pub(super) struct Member {
     epoch: i32,
     assigned: Vec<TopicPartitions>,
     /// An answer that is not safe yet.
+    /// Heartbeats since the last answer that were not answered, though they may have counted.
+    pub lost_answers: u32,
     waits: Option<(i32, Option<Vec<TopicPartitions>>, Pledge)>,
 }
 
@@ -101,6 +103,11 @@ impl World {
                 Ok(())
             }
             Err(refusal) => match refusal.code {
+                // One lost answer is made good (KIP-848's previous epoch); after two, Kafka lets the member join anew, too.
+                ErrorCode::FencedMemberEpoch if self.members[n].lost_answers > 1 => {
+                    self.members[n] = Member::new();
+                    Ok(())
+                }
                 ErrorCode::UnknownMemberId | ErrorCode::FencedMemberEpoch | ErrorCode::GroupIdNotFound => {
                     let Member { epoch, .. } = self.members[n];
                     Err(format!("member {n} of epoch {epoch} is not known any more: {}", refusal.message))
@@ -128,7 +135,7 @@ impl World {
             let Some((epoch, assigned, pledge)) = member.waits.take() else { continue };
             match pledge.look(&core, now) {
                 Kept::NotYet => member.waits = Some((epoch, assigned, pledge)),
-                Kept::Never => {}
+                Kept::Never => member.lost_answers += 1,
                 Kept::Yes => member.answered(n, epoch, assigned)?,
             }
         }
@@ -138,6 +145,10 @@ impl World {
     pub(super) fn check_groups(&mut self) -> Outcome {
         let (core, now) = (self.core(), self.now());
         for (group, commits) in &mut self.expected.commits {
+            // Who asks is told to ask again.
+            if core.groups().check_read(&core, group).is_err() {
+                continue;
+            }
             let found = core.groups().committed(&core, group, now);
             commits.check(group, found.values().map(|committed| committed.offset.0).next())?;
         }
@@ -146,7 +157,7 @@ impl World {
 
     pub(super) fn forget_group_answers(&mut self) {
         self.pledges.clear();
-        self.members.iter_mut().for_each(|member| member.waits = None);
+        self.members.iter_mut().for_each(|member| member.lost_answers += u32::from(member.waits.take().is_some()));
     }
 }
 
@@ -159,7 +170,7 @@ impl Member {
         if epoch < self.epoch {
             return Err(format!("member {n} was in epoch {}, and is in {epoch} now", self.epoch));
         }
-        self.epoch = epoch;
+        (self.epoch, self.lost_answers) = (epoch, 0);
         if let Some(assigned) = assigned {
             self.assigned = assigned;
         }

@@ -151,6 +151,8 @@ impl World {
     pub(super) fn look_again(&self) {
         if let Some(core) = &self.core {
             core.retry_offline(self.now());
+            // What a start could not flush.
+            core.flusher().run();
             core.retry_loading(self.now());
             // As after a trim. To wait for the next try, a minute perhaps, would end every session.
             core.reserve().expect_room();
