@@ -190,7 +190,7 @@ fn under_way(server: &Server) -> String {
 fn ctrl_c_tells_what_was_measured_and_leaves_no_topic() {
     let server = Server::start(&[]);
     for (args, signal, works) in [
-        (&["--rate", "2000", "--duration", "1h"][..], "TERM", &["produce"][..]),
+        (&["--rate", "2000", "--duration", "1h"][..], "INT", &["produce"][..]),
         (&["latency", "--rate", "2000", "--duration", "1h", "-p", "2"], "TERM", &["latency", "latency"]),
     ] {
         let running = Running::start(ADMIN, &server.bootstrap(), &[&["bench", "--output", "json"], args].concat());

@@ -101,8 +101,7 @@ fn ctrl_c_ends_it_with_the_verdict_so_far() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut running = torture_command(dir.path(), &["--minutes", "60", "-v"]);
     assert!(running.note().starts_with("round 1: "));
-    // As Ctrl-C; but a shell lets jobs in the background ignore that.
-    running.signal("TERM");
+    running.signal("INT");
     let ran = running.end();
     assert_eq!(ran.code, 130, "{}", ran.stderr);
     let verdict = String::from_utf8(ran.stdout).expect("text");

@@ -134,8 +134,9 @@ impl Torture<'_> {
             let trim_to = if number % ROUNDS_KEPT == 0 { self.ends.take() } else { None };
             self.read_back(trim_to.as_deref())?;
             witness.round(&round, &self.verdict);
-            let is_late = self.plan.until.is_some_and(|until| Instant::now() >= until);
-            if self.verdict.has_failed() || is_late || self.plan.rounds.is_some_and(|rounds| number >= rounds) {
+            // A quick disk fills each round before `wait_for` looks up even once.
+            let is_over = self.is_asked_to_stop() || self.plan.until.is_some_and(|until| Instant::now() >= until);
+            if self.verdict.has_failed() || is_over || self.plan.rounds.is_some_and(|rounds| number >= rounds) {
                 break;
             }
         }
@@ -146,7 +147,7 @@ impl Torture<'_> {
     fn wait_for(&mut self, target: u64) -> Result<bool, String> {
         let deadline = Instant::now() + STANDSTILL;
         while !self.ledger.wait_acknowledged(target, Instant::now() + LOOKS_EVERY) {
-            if self.plan.stop.as_ref().is_some_and(|stop| stop.is_asked()) {
+            if self.is_asked_to_stop() {
                 return Ok(false);
             }
             if let Some(status) = self.victim.ended() {
@@ -160,6 +161,10 @@ impl Torture<'_> {
             }
         }
         Ok(true)
+    }
+
+    fn is_asked_to_stop(&self) -> bool {
+        self.plan.stop.as_ref().is_some_and(|stop| stop.is_asked())
     }
 
     /// The blow, and the start after it.
