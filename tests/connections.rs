@@ -128,6 +128,7 @@ fn ten_thousand_bad_connections_do_no_harm() {
         let trickle = scope.spawn(|| {
             for byte in &versions[..4] {
                 slow.iter().for_each(|socket| push(socket, &[*byte]));
+                // Their pace, not a wait for anything.
                 thread::sleep(Duration::from_secs(1));
             }
         });

@@ -136,13 +136,7 @@ mod tests {
 
     fn commit(core: &Arc<Core>, group: i64, offset: i64) {
         let partition = TopicPartition { topic: TopicName::new("T").expect("valid"), partition: PartitionId(0) };
-        let value = OffsetValue {
-            offset: Offset(offset),
-            leader_epoch: -1,
-            metadata: String::new(),
-            committed_at: core.now().wall_ms,
-            expires_at: None,
-        };
+        let value = OffsetValue::plain(Offset(offset), core.now());
         let (name, now) = (format!("group-{group}"), core.now());
         let pledge = core.groups().commit(core, &name, &Committer::OUTSIDER, vec![(partition, value)], now);
         pledge.map_err(|code| code.to_string()).expect("appended").abandon(core);

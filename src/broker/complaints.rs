@@ -29,9 +29,18 @@ impl Complaints {
         }
     }
 
+    /// Whether something goes wrong anywhere.
+    pub fn are_any(&self) -> bool {
+        self.are_any.load(Ordering::Acquire)
+    }
+
+    pub fn is_any_of(&self, partition: &TopicPartition) -> bool {
+        self.are_any() && self.reasons.lock().contains_key(partition)
+    }
+
     /// It went well: should it fail again, that is news.
     pub fn worked(&self, partition: &TopicPartition) {
-        if !self.are_any.load(Ordering::Acquire) {
+        if !self.are_any() {
             return;
         }
         let mut reasons = self.reasons.lock();
@@ -53,11 +62,13 @@ mod tests {
         };
         let complaints = Complaints::default();
         complaints.worked(&name(0));
+        assert!(!complaints.are_any() && !complaints.is_any_of(&name(0)));
         assert!(complaints.failed(&name(0), "full") && !complaints.failed(&name(0), "full"));
         assert!(complaints.failed(&name(0), "broken") && !complaints.failed(&name(0), "broken"));
         assert!(complaints.failed(&name(1), "full"));
         complaints.worked(&name(0));
         assert!(!complaints.failed(&name(1), "full"), "that of another stands");
+        assert!(complaints.is_any_of(&name(1)) && !complaints.is_any_of(&name(0)));
         assert!(complaints.failed(&name(0), "broken"));
     }
 }

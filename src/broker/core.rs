@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
-use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError, Finding};
+use super::catalogue::{Catalogue, Command, CommandLog, CommandLogError};
 use super::cleaning::Cleaner;
 use super::complaints::Complaints;
 use super::data_dir::{Checkpoint, DataDir, DataDirError};
@@ -17,7 +17,7 @@ use super::group_settings::GroupSettings;
 use super::groups::Coordinator;
 use super::partition::Partition;
 use super::reserve::Reserve;
-use super::restore::{FoundNote, FoundTopic, Trust, restore};
+use super::restore::{FoundNote, FoundTopic, read_decisions};
 use super::topics::{Topic, TopicError, Topics};
 use super::waiting::WaitList;
 use crate::base::{BrokerId, Clock, LineLimit, Now, Offset, TopicName, TopicPartition};
@@ -107,26 +107,7 @@ impl Core {
         let (id, cluster_id) = (config.node_id, config.cluster_id.as_deref());
         let open = || DataDir::open(Arc::clone(&disk), &config.data_dir, id, cluster_id);
         let data = reserve.spend_on(open)?;
-        let path = data.commands_path();
-        let opened = reserve.spend_on(|| CommandLog::open(Arc::clone(&disk), &path));
-        let opened = opened.map_err(|source| OpenError::Commands { path: path.display().to_string(), source })?;
-        for Finding { line, flaw, .. } in &opened.findings {
-            ::log::error!("line {line} of {}: {}", path.display(), flaw.sentence());
-        }
-        let mut decisions = opened.log;
-        let found = data.found_topics().unwrap_or_else(|error| {
-            ::log::error!("{} can't be listed: {error}", data.path().display());
-            Vec::new()
-        });
-        let trust = Trust { index: decisions.index(), doubtful_from: opened.doubtful_from, is_empty: opened.is_empty };
-        for done in restore(&data, &mut decisions, &reserve, &found, trust) {
-            ::log::warn!("{done}");
-        }
-        if !opened.findings.is_empty()
-            && let Err(error) = reserve.spend_on(|| decisions.heal())
-        {
-            ::log::warn!("{} can't be written anew: {error}", path.display());
-        }
+        let (decisions, found) = read_decisions(&data, &reserve)?;
         let reserved = decisions.catalogue().producer_ids_below;
         let (chores, work) = crossbeam_channel::unbounded();
         let flusher = Flusher::new(disk);
@@ -353,7 +334,9 @@ impl Core {
     fn note_topics(&self, found: &[FoundTopic]) {
         let known: Vec<TopicName> = self.topics().iter().map(|topic| topic.name.clone()).collect();
         for name in known {
-            let note = found.iter().find(|topic| topic.name == name).map_or(&FoundNote::None, |topic| &topic.note);
+            // They come in the order of their names.
+            let at = found.binary_search_by(|topic| topic.name.cmp(&name));
+            let note = at.map_or(&FoundNote::None, |at| &found[at].note);
             let decisions = self.decisions();
             let Some(topic) = self.topic(name.as_str()) else { continue };
             let path = || self.data.topic_note_path(&name);

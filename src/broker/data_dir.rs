@@ -175,8 +175,8 @@ impl DataDir {
         self.topic_path(topic).join(NOTE)
     }
 
-    /// Every directory that may be a topic's, with what it carries of the catalogue. One that can't be looked at is told,
-    /// and is in nobody's way.
+    /// Every directory that may be a topic's, with what it carries of the catalogue, in the order of their names. One that
+    /// can't be looked at is told, and is in nobody's way.
     pub fn found_topics(&self) -> io::Result<Vec<FoundTopic>> {
         let mut found = Vec::new();
         for name in self.topic_directories()? {
@@ -193,8 +193,12 @@ impl DataDir {
                     FoundNote::Damaged
                 }
             };
-            // A file is no topic, and a name that leads nowhere isn't either.
-            if note != FoundNote::None || self.disk.facts(&self.topic_path(&name)).is_ok_and(|facts| facts.is_dir) {
+            // A file is no topic, and a name that leads nowhere isn't either. What can't be looked at may be one.
+            let is_there = || match self.disk.facts(&self.topic_path(&name)) {
+                Ok(facts) => facts.is_dir,
+                Err(error) => error.kind() != io::ErrorKind::NotFound,
+            };
+            if note != FoundNote::None || is_there() {
                 found.push(FoundTopic { name, note });
             }
         }

@@ -125,13 +125,7 @@ fn ends(core: &Core) -> Vec<i64> {
 
 fn commit(core: &Arc<Core>, offset: i64) -> Result<(), ErrorCode> {
     let partition = TopicPartition { topic: TopicName::new("t").expect("valid"), partition: PartitionId(0) };
-    let value = OffsetValue {
-        offset: Offset(offset),
-        leader_epoch: -1,
-        metadata: String::new(),
-        committed_at: core.now().wall_ms,
-        expires_at: None,
-    };
+    let value = OffsetValue::plain(Offset(offset), core.now());
     let now = core.now();
     let pledge = core.groups().commit(core, "g", &Committer::OUTSIDER, vec![(partition, value)], now)?;
     pledge.abandon(core);
@@ -292,6 +286,34 @@ fn a_group_whose_records_can_not_be_read_is_not_taken_for_one_that_committed_not
     assert_eq!(core.groups().check_read(&core, "g"), Ok(()));
     assert_eq!(committed(&core), [5]);
     commit(&core, 6).expect("committed");
+}
+
+/// What is read from the page cache and can't be flushed would be taken back by a power cut, after it was answered.
+#[test]
+fn groups_whose_records_can_not_be_flushed_after_a_start_are_read_as_soon_as_they_can() {
+    let house = House::new();
+    let core = house.start();
+    create(&core, "t");
+    commit(&core, 5).expect("committed");
+    // Written, and killed before anybody flushes.
+    let partition = TopicPartition { topic: TopicName::new("t").expect("valid"), partition: PartitionId(0) };
+    let value = OffsetValue::plain(Offset(6), core.now());
+    let pledge = core.groups().commit(&core, "g", &Committer::OUTSIDER, vec![(partition, value)], core.now());
+    pledge.expect("appended").abandon(&core);
+    drop(core);
+    house.fail(|operation, path| operation == Operation::SyncData && is_log(path), std::io::ErrorKind::Other);
+    let core = house.start();
+    for _ in 0..3 {
+        assert_eq!(core.groups().check_read(&core, "g"), Err(ErrorCode::CoordinatorLoadInProgress));
+        core.retry_loading(core.now());
+        core.flusher().run();
+    }
+    house.disk.unwatch();
+    core.retry_loading(core.now());
+    core.flusher().run();
+    core.retry_loading(core.now());
+    assert_eq!(committed(&core), [6]);
+    commit(&core, 7).expect("committed");
 }
 
 #[test]

@@ -6,8 +6,10 @@
 //! any other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::catalogue::{Catalogue, Command, CommandLog};
+use super::catalogue::{Catalogue, Command, CommandLog, Finding};
+use super::core::OpenError;
 use super::data_dir::DataDir;
 use super::reserve::Reserve;
 use super::topic_note::TopicNote;
@@ -59,8 +61,40 @@ pub trait Contents {
     fn has_batches(&self, name: &TopicName) -> bool;
 }
 
+/// Reads the decisions at the start, and makes again what is lost of them. Gives what the topics' directories carry, too.
+pub fn read_decisions(data: &DataDir, reserve: &Reserve) -> Result<(CommandLog, Vec<FoundTopic>), OpenError> {
+    let path = data.commands_path();
+    let opened = reserve.spend_on(|| CommandLog::open(Arc::clone(data.disk()), &path));
+    let opened = opened.map_err(|source| OpenError::Commands { path: path.display().to_string(), source })?;
+    for Finding { line, flaw, .. } in &opened.findings {
+        ::log::error!("line {line} of {}: {}", path.display(), flaw.sentence());
+    }
+    let mut decisions = opened.log;
+    let found = match data.found_topics() {
+        Ok(found) => {
+            let (index, doubtful_from) = (decisions.index(), opened.doubtful_from);
+            let trust = Trust { index, doubtful_from, is_empty: opened.is_empty };
+            for done in restore(data, &mut decisions, reserve, &found, trust) {
+                ::log::warn!("{done}");
+            }
+            found
+        }
+        // Whoever sees no directory must not conclude that there is none.
+        Err(error) => {
+            ::log::error!("{} can't be listed: {error}", data.path().display());
+            Vec::new()
+        }
+    };
+    if (!data.last_stop.clean || !opened.findings.is_empty())
+        && let Err(error) = reserve.spend_on(|| decisions.settle())
+    {
+        ::log::warn!("{} can't be written anew: {error}", path.display());
+    }
+    Ok((decisions, found))
+}
+
 /// Decides what the catalogue has lost; a sentence for each thing done.
-pub fn restore(
+fn restore(
     data: &DataDir,
     decisions: &mut CommandLog,
     reserve: &Reserve,

@@ -16,7 +16,6 @@ use super::records::consumer::ConsumerRecord;
 use super::records::{Encoded, GroupMetadata, OffsetKey, OffsetValue};
 use super::timers::Timers;
 use super::topologies::Topologies;
-use super::unread::Unread;
 use super::writes::{Change, Pledge};
 use crate::base::{ErrorCode, Now, TopicName, TopicPartition};
 use crate::broker::complaints::Complaints;
@@ -33,7 +32,8 @@ pub struct Coordinator {
     tickets: AtomicU64,
     timers: Timers,
     topologies: Topologies,
-    pub(super) unread: Unread,
+    /// Of partitions that could not be read at the start.
+    pub(super) unread: Complaints,
     /// Of records that can't be kept.
     pub(super) complaints: Complaints,
 }

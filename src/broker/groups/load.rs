@@ -40,22 +40,27 @@ impl Core {
 
     /// Reads again what could not be read.
     pub(in crate::broker) fn retry_loading(&self, now: Now) {
-        let unread = self.groups().unread.partitions();
-        if unread.is_empty() {
+        let unread = &self.groups().unread;
+        if !unread.are_any() {
             return;
         }
         let Some(topic) = self.topic(OFFSETS_TOPIC) else { return };
-        let partitions = unread.iter().filter_map(|index| topic.partition(index.0));
-        partitions.filter(|partition| partition.online().is_some()).for_each(|partition| {
-            self.load_partition(partition, now);
-        });
+        for partition in topic.partitions.iter().filter(|partition| unread.is_any_of(partition.name())) {
+            // Nobody else asks for a flush while groups can't write.
+            if partition.flush_is_due() {
+                self.flusher().soon(partition);
+            }
+            if partition.online().is_some() {
+                self.load_partition(partition, now);
+            }
+        }
     }
 
     fn load_partition(&self, partition: &Partition, now: Now) {
         let (name, unread) = (partition.name(), &self.groups().unread);
         let mut groups = Groups::new();
         if let Err(error) = read(partition, &mut groups) {
-            if unread.add(name.partition, error.clone()) {
+            if unread.failed(name, &error) {
                 ::log::error!("{name}: its groups and their commits are out of reach: {error}");
             }
             return;
@@ -63,7 +68,7 @@ impl Core {
         for (name, found) in groups {
             self.load_group(name.into(), found, now);
         }
-        unread.remove(name.partition);
+        unread.worked(name);
     }
 
     fn load_group(&self, name: Arc<str>, found: Found, now: Now) {

@@ -44,8 +44,7 @@ impl World {
         let offset = (self.next_id as i64) << 8 | self.chance.below(256) as i64;
         let offset = if self.chance.one_in(4) { offset ^ i64::from(u32::MAX) } else { offset };
         let (core, now) = (self.core(), self.now());
-        let (leader_epoch, metadata, committed_at) = (-1, String::new(), now.wall_ms);
-        let value = OffsetValue { offset: Offset(offset), leader_epoch, metadata, committed_at, expires_at: None };
+        let value = OffsetValue::plain(Offset(offset), now);
         let pledge = core.groups().commit(&core, &group, &Committer::OUTSIDER, vec![(plain(), value)], now);
         self.pledged(group, Some(offset), pledge)
     }

@@ -242,13 +242,7 @@ impl TextSession {
             OffsetSpec::At(offset) => offset,
             other => resolve(&partition, other)?,
         };
-        let value = OffsetValue {
-            offset,
-            leader_epoch: -1,
-            metadata: COMMIT_METADATA.to_owned(),
-            committed_at: now.wall_ms,
-            expires_at: None,
-        };
+        let value = OffsetValue { metadata: COMMIT_METADATA.to_owned(), ..OffsetValue::plain(offset, now) };
         let commits = vec![(TopicPartition { topic, partition: index }, value)];
         let commit = core.groups().commit(core, group, &Committer::OUTSIDER, commits, now);
         let commit = commit.map_err(|code| commit_refused(group, code))?;

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::RecordError;
-use crate::base::{Offset, PartitionId, TopicName, TopicPartition};
+use crate::base::{Now, Offset, PartitionId, TopicName, TopicPartition};
 use crate::protocol::kafka::Decoder;
 use crate::protocol::kafka::group_records::{OffsetCommitKey, OffsetCommitValue};
 
@@ -47,6 +47,12 @@ impl OffsetKey {
 }
 
 impl OffsetValue {
+    /// An offset and nothing else.
+    pub fn plain(offset: Offset, now: Now) -> OffsetValue {
+        let (leader_epoch, metadata, committed_at) = (-1, String::new(), now.wall_ms);
+        OffsetValue { offset, leader_epoch, metadata, committed_at, expires_at: None }
+    }
+
     pub fn encode(&self) -> Bytes {
         let value = OffsetCommitValue {
             offset: self.offset.0,
