@@ -1,6 +1,6 @@
 //! Builds a batch: records go straight into their final place, one copy from wherever they lie.
 
-use super::varint::{Head, len_i64, write_i64};
+use super::varint::{len_i64, write_i32, write_i64};
 use super::{BatchHeader, Codec, CompressError, HEADER_BYTES, LENGTH_PREFIX_BYTES};
 use crate::base::{LeaderEpoch, Offset};
 
@@ -16,9 +16,6 @@ impl ProducerStamp {
     /// A producer that is not idempotent.
     pub const NONE: ProducerStamp = ProducerStamp { producer_id: -1, producer_epoch: -1, base_sequence: -1 };
 }
-
-/// A record's own length, and what a head takes for a moment beyond its end.
-const RESERVED_BESIDE: usize = 5 + Head::BYTES_MAX;
 
 #[derive(Debug)]
 pub struct BatchBuilder {
@@ -64,30 +61,23 @@ impl BatchBuilder {
         self.max_timestamp = self.max_timestamp.max(timestamp);
         let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
         let offset_delta = self.count;
-        // What stands before the key, and between key and value: their sizes are part of the record's length, which
-        // comes first.
-        let mut front = Head::default();
-        front.push(0);
-        front.push(timestamp_delta);
-        front.push(i64::from(offset_delta));
-        front.push_length(key);
-        let mut middle = Head::default();
-        middle.push_length(value);
-        let (key, value) = (key.unwrap_or_default(), value.unwrap_or_default());
-        let mut headers_length = len_i64(headers.len() as i64);
+        let mut length = 1
+            + len_i64(timestamp_delta)
+            + len_i64(i64::from(offset_delta))
+            + field_len(key)
+            + field_len(value)
+            + len_i64(headers.len() as i64);
         for (name, value) in headers {
-            headers_length += field_len(Some(name)) + field_len(*value);
+            length += field_len(Some(name)) + field_len(*value);
         }
-        let length = front.len() + key.len() + middle.len() + value.len() + headers_length;
-        let mut lead = Head::default();
-        lead.push(length as i64);
         let out = &mut self.bytes;
-        out.reserve(length + RESERVED_BESIDE);
-        lead.append_to(out);
-        front.append_to(out);
-        out.extend_from_slice(key);
-        middle.append_to(out);
-        out.extend_from_slice(value);
+        out.reserve(length + 5);
+        write_i64(out, length as i64);
+        out.push(0);
+        write_i64(out, timestamp_delta);
+        write_i32(out, offset_delta);
+        write_field(out, key);
+        write_field(out, value);
         write_i64(out, headers.len() as i64);
         for (name, value) in headers {
             write_field(out, Some(name));

@@ -60,64 +60,6 @@ pub fn write_i64(out: &mut Vec<u8>, value: i64) {
     out.push(rest as u8);
 }
 
-/// A few numbers in a row, put together on the stack and appended in one go.
-#[derive(Debug, Default)]
-pub(super) struct Head {
-    bytes: [u8; Head::BYTES_MAX],
-    len: usize,
-}
-
-impl Head {
-    /// Four numbers, one of them of 64 bits, take 25 at most.
-    pub(super) const BYTES_MAX: usize = 32;
-
-    #[inline(always)]
-    pub(super) fn push(&mut self, value: i64) {
-        let rest = zigzag(value);
-        if rest < 0x80 {
-            self.byte(rest as u8);
-        } else if rest < 0x4000 {
-            self.byte(rest as u8 | 0x80);
-            self.byte((rest >> 7) as u8);
-        } else {
-            self.push_long(rest);
-        }
-    }
-
-    fn push_long(&mut self, mut rest: u64) {
-        while rest >= 0x80 {
-            self.byte(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        self.byte(rest as u8);
-    }
-
-    /// The length of a key or a value; -1 is null.
-    #[inline(always)]
-    pub(super) fn push_length(&mut self, field: Option<&[u8]>) {
-        self.push(field.map_or(-1, |bytes| bytes.len() as i64));
-    }
-
-    #[inline(always)]
-    fn byte(&mut self, byte: u8) {
-        self.bytes[self.len] = byte;
-        self.len += 1;
-    }
-
-    #[inline(always)]
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    #[inline(always)]
-    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
-        // A copy of a size known beforehand takes one instruction; what was too much is cut off again.
-        let end = out.len() + self.len;
-        out.extend_from_slice(&self.bytes);
-        out.truncate(end);
-    }
-}
-
 /// How many bytes `value` takes.
 #[inline]
 pub fn len_i64(value: i64) -> usize {
