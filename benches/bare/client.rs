@@ -186,14 +186,14 @@ pub fn arrivals(count: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Lines as `arrivals` reads them, one each `1 / rate` seconds.
-pub fn lines(rate: f64, count: u32) -> io::Result<()> {
+/// Lines of `bytes` as `arrivals` reads them, one each `1 / rate` seconds.
+pub fn lines(rate: f64, count: u32, bytes: usize) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let began = Instant::now();
     for n in 0..count {
         let due = began + Duration::from_secs_f64(f64::from(n) / rate);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        writeln!(out, "{:020}{:x<80}", since_1970().as_nanos(), "")?;
+        writeln!(out, "{:020}{:x<2$}", since_1970().as_nanos(), "", bytes.saturating_sub(20))?;
         out.flush()?;
     }
     Ok(())

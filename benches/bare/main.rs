@@ -6,7 +6,7 @@
 //! bare produce ADDRESS                  lines of stdin become record batches of at most 1 MB, up to five on their way
 //! bare consume ADDRESS [--follow]       the file comes by sendfile; values and newlines go to stdout
 //! bare paced ADDRESS RATE COUNT         one record at a time at a steady rate; prints the microseconds to each ack
-//! bare lines RATE COUNT                 lines that begin with the time, at a steady rate
+//! bare lines RATE COUNT BYTES           lines that begin with the time, at a steady rate
 //! bare arrivals COUNT                   reads such lines; prints how many microseconds old each was
 //! bare syncs FILE COUNT                 appends 4 KiB and calls fdatasync; prints the microseconds of each
 //! ```
@@ -52,8 +52,8 @@ fn run(words: &[&str]) -> io::Result<bool> {
             (Ok(rate), Ok(count)) if rate > 0.0 => client::paced(address, rate, count)?,
             _ => return Ok(false),
         },
-        ["lines", rate, count] => match (rate.parse(), count.parse()) {
-            (Ok(rate), Ok(count)) if rate > 0.0 => client::lines(rate, count)?,
+        ["lines", rate, count, bytes] => match (rate.parse(), count.parse(), bytes.parse()) {
+            (Ok(rate), Ok(count), Ok(bytes)) if rate > 0.0 => client::lines(rate, count, bytes)?,
             _ => return Ok(false),
         },
         ["arrivals", count] => match count.parse() {

@@ -20,7 +20,11 @@ const SOON: Duration = Duration::from_millis(3);
 pub struct Flusher {
     disk: Arc<dyn Disk>,
     state: Mutex<State>,
-    changed: Condvar,
+    /// The background thread has something to do, or is to end.
+    called: Condvar,
+    /// A round is over. Only who waits for that is woken by it: each sync of an acknowledgement ends one, and a thread woken
+    /// for nothing would be in its way.
+    round_ended: Condvar,
 }
 
 #[derive(Default)]
@@ -34,7 +38,7 @@ struct State {
 
 impl Flusher {
     pub fn new(disk: Arc<dyn Disk>) -> Flusher {
-        Flusher { disk, state: Mutex::default(), changed: Condvar::new() }
+        Flusher { disk, state: Mutex::default(), called: Condvar::new(), round_ended: Condvar::new() }
     }
 
     /// Queues a partition for the next round, which the caller is going to [`run`](Self::run) or to wait for.
@@ -50,7 +54,7 @@ impl Flusher {
         let mut state = self.state.lock();
         if !state.soon {
             state.soon = true;
-            self.changed.notify_all();
+            self.called.notify_one();
         }
     }
 
@@ -72,7 +76,7 @@ impl Flusher {
         let waiting = {
             let mut state = self.state.lock();
             state.running = false;
-            self.changed.notify_all();
+            self.round_ended.notify_one();
             state.wanted.clone()
         };
         for partition in waiting {
@@ -85,7 +89,7 @@ impl Flusher {
         loop {
             {
                 let mut state = self.state.lock();
-                self.changed.wait_while(&mut state, |state| !state.soon && !state.stopping);
+                self.called.wait_while(&mut state, |state| !state.soon && !state.stopping);
                 if state.stopping {
                     return;
                 }
@@ -95,7 +99,7 @@ impl Flusher {
             {
                 let mut state = self.state.lock();
                 state.soon = false;
-                self.changed.wait_while(&mut state, |state| state.running);
+                self.round_ended.wait_while(&mut state, |state| state.running);
             }
             self.run();
         }
@@ -103,7 +107,7 @@ impl Flusher {
 
     pub fn stop(&self) {
         self.state.lock().stopping = true;
-        self.changed.notify_all();
+        self.called.notify_one();
     }
 
     fn flush(&self, round: &[Arc<Partition>]) {
