@@ -1,10 +1,11 @@
 """Records in and out as fast as they go: the pipelines of a user, beside the bare minimum and other programs."""
 
 import os
-import socket
+import pathlib
 import subprocess
 import time
 
+from support.checks import Failure
 from support.kafka import free_port
 
 from .. import machine
@@ -17,6 +18,7 @@ OS = ["-X", "flush.policy=os"]
 CPU_IN, CPU_OUT = 0.06, 0.03
 MEMORY_MIB = 32
 NC_TIMEOUT_S = 60
+NC_TRIES = 10
 
 
 class Topics:
@@ -54,11 +56,10 @@ def nc_in(bench, lines):
     """`cat | nc | nc > file`: what a pipeline over TCP into a file does at all."""
 
     def run(_):
-        out, port = bench.home / "nc.out", free_port()
+        out = bench.home / "nc.out"
         with open(out, "wb") as file:
-            listener = subprocess.Popen(["nc", "-l", "127.0.0.1", str(port)], stdin=subprocess.DEVNULL, stdout=file)
+            listener, port = nc_listener(file)
         try:
-            wait_for_listener(port)
             turn = bench.run(f"cat {lines} | nc -N 127.0.0.1 {port}")
             began = time.perf_counter()
             # It ends when all is in the file.
@@ -73,14 +74,23 @@ def nc_in(bench, lines):
     return run
 
 
-def wait_for_listener(port):
-    """Without connecting: the listener takes one connection only."""
-    while True:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                return
+def nc_listener(file):
+    """A listening nc and its port."""
+    for _ in range(NC_TRIES):
+        port = free_port()
+        listener = subprocess.Popen(["nc", "-l", "127.0.0.1", str(port)], stdin=subprocess.DEVNULL, stdout=file)
+        while listener.poll() is None:
+            if is_listening(port):
+                return listener, port
+            time.sleep(0.01)
+        # Somebody took the port in between.
+    raise Failure(f"nc can't listen, {NC_TRIES} times over")
+
+
+def is_listening(port):
+    """Without connecting: nc takes one connection only."""
+    lines = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in lines)
 
 
 def produced(bench, broker, lines, command="rafka-produce -b $B $T"):
