@@ -3,6 +3,7 @@
 mod basics;
 mod compaction;
 mod compaction_model;
+mod cuts;
 mod damage;
 mod failures;
 mod inspect;
