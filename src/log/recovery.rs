@@ -53,6 +53,7 @@ pub(super) fn recover(
         in_dir = inventory::list(files)?;
     }
     let was_compacted = in_dir.iter().any(|name| name == names::COMPACTION);
+    let began_here = in_dir.iter().any(|name| name == names::BEGAN_HERE);
     let compaction = if was_compacted { Progress::read(files, report) } else { None };
     let gaps_below = compaction::gaps_below(compaction.as_ref(), settings);
     let mut found = inventory::take(files, &in_dir, report)?;
@@ -77,9 +78,11 @@ pub(super) fn recover(
         false => hole_below,
     };
     let mut walk = Walk::new(files, gaps_below, start, hole_below, now, report);
-    if compaction.is_none() && known_end > Offset::ZERO {
-        // Another broker's gaps lie below what was safe here already, and here nothing was compacted: where a segment ends
-        // too early, writes are lost, and those that came after them go with them.
+    let is_ours = began_here || known_end > Offset::ZERO;
+    if is_ours && compaction.is_none_or(|progress| progress == Progress::DAMAGED) {
+        // Another broker's gaps lie below what was safe here already, and so do our own, wherever they are: only what a
+        // checkpoint vouches for is compacted. Where a segment above ends too early, writes are lost, and those that came
+        // after them go with them.
         walk.no_gaps_from = hole_below;
     }
     let mut begin = match &state {

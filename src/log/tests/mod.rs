@@ -6,6 +6,7 @@ mod compaction_model;
 mod cuts;
 mod damage;
 mod failures;
+mod gaps;
 mod inspect;
 mod model;
 mod producers;
