@@ -393,6 +393,12 @@ impl Core {
         &self.stop_list
     }
 
+    /// Tries again to write the decisions anew, where that is due.
+    pub(super) fn settle_decisions(&self) -> std::io::Result<()> {
+        let mut decisions = self.decisions();
+        if decisions.is_unsettled() { decisions.settle() } else { Ok(()) }
+    }
+
     /// Flushes and closes everything, so that the next start needs no recovery. Called once nobody appends any more.
     pub fn close(&self) -> Result<(), String> {
         let mut first_failure = self.checkpoint_logs();
@@ -411,6 +417,9 @@ impl Core {
         }
         if let Err(error) = self.write_checkpoints() {
             first_failure.get_or_insert(format!("the checkpoints can't be written: {error}"));
+        }
+        if let Err(error) = self.settle_decisions() {
+            first_failure.get_or_insert(format!("what was decided can't be written anew: {error}"));
         }
         if let Some(failure) = first_failure {
             return Err(failure);

@@ -95,6 +95,8 @@ pub fn run(core: &Core, work: &Receiver<Chore>) {
         core.count_connection_warnings(now);
         core.retry_offline(now);
         core.retry_loading(now);
+        // A decision waits for it, and says so if it fails.
+        let _ = core.settle_decisions();
         flush_by_time(core, &mut unflushed_since, now);
         if now.mono_ms - last_retention >= core.config().retention_check_interval_ms {
             core.keep_house(now);

@@ -51,7 +51,7 @@ impl PartitionLog {
         let writer = &mut *writer;
         self.check_retired()?;
         check_limits(batch, &writer.settings, now)?;
-        if writer.producers_due.is_some() {
+        if writer.rewind_due.is_some() {
             self.heal(writer, now)?;
         }
         if batch.header.has_producer_id()
@@ -181,15 +181,27 @@ impl PartitionLog {
             let shown = self.shown.read();
             (shown.segments.clone(), shown.gaps_below)
         };
-        if let Err(error) = walk::recall_producers(&self.files, writer, &segments, gaps_below) {
+        let tidied = self.remove_remains(writer);
+        if let Err(error) = tidied.and_then(|()| walk::finish_rewind(&self.files, writer, &segments, gaps_below)) {
             let failure = writer.failure.insert(Failure {
-                reason: format!("its producers can't be read back: {error}"),
+                reason: format!("what it was cut to can't be made right: {error}"),
                 is_full: false,
                 probe_at_ms: Some(now.mono_ms + PROBE_INTERVAL_MS),
             });
             return Err(refused(failure));
         }
         writer.failure = None;
+        Ok(())
+    }
+
+    /// Removes what was behind the end.
+    fn remove_remains(&self, writer: &mut Writer) -> io::Result<()> {
+        while let Some(segment) = writer.remains.last() {
+            segment.remove()?;
+            writer.remains.pop();
+            // The names must be gone for good before anything that takes their offsets is acknowledged.
+            writer.names_made += 1;
+        }
         Ok(())
     }
 
@@ -219,8 +231,8 @@ impl PartitionLog {
 
     /// Seals the active segment and begins a new one at the log end.
     pub(super) fn roll(&self, writer: &mut Writer, now: Now) -> Result<Arc<Segment>, LogError> {
-        if writer.producers_due.is_some() {
-            let reason = "its producers are not read back yet".to_owned();
+        if writer.rewind_due.is_some() || !writer.remains.is_empty() {
+            let reason = "what it was cut to is not made right yet".to_owned();
             return Err(LogError::Failed { dir: self.files.dir.clone(), reason, is_full: false });
         }
         let active = self.shown.read().active().cloned();
@@ -229,6 +241,9 @@ impl PartitionLog {
             && active.base < base
         {
             active.seal().map_err(LogError::io("write the indexes of", active.log_path()))?;
+        }
+        if writer.settings.cleanup_compact && writer.compaction.is_none() {
+            self.note_beginning(writer, active.is_none())?;
         }
         let growth = Growth::new(base, now.wall_ms, writer.settings.index_interval_bytes);
         let segment = Segment::create(&self.files, base, growth)
@@ -249,6 +264,23 @@ impl PartitionLog {
         shown.segments.push(Arc::clone(&segment));
         shown.recent.clear();
         Ok(segment)
+    }
+
+    /// A log that is compacted later on may have gaps; one that began here has none before that, and says so from its
+    /// first segment on. That must be durable when there is a second one, behind which a gap could be taken for another
+    /// broker's.
+    fn note_beginning(&self, writer: &mut Writer, is_first: bool) -> Result<(), LogError> {
+        let (disk, dir) = (&*self.files.disk, &self.files.dir);
+        if is_first {
+            let path = dir.join(names::BEGAN_HERE);
+            let made = self.files.while_ours(|| disk.open(&path, OpenMode::Create).map(drop));
+            made.map_err(LogError::io("create", path))?;
+            writer.names_made += 1;
+        } else if writer.names_synced == 0 && writer.names_made > 0 {
+            self.files.while_ours(|| disk.sync_dir(dir)).map_err(LogError::io("flush", dir))?;
+            writer.names_synced = writer.names_made;
+        }
+        Ok(())
     }
 
     /// What a state file for this moment says.

@@ -77,7 +77,7 @@ impl PartitionLog {
         };
         // Data whose fsync failed must be verified again by the next start: no state may vouch for it.
         let oldest = self.shown.read().segments.first().map_or(Offset(i64::MAX), |first| first.base);
-        let safe = writer.unsafe_below.is_none_or(|offset| oldest >= offset) && writer.producers_due.is_none();
+        let safe = writer.unsafe_below.is_none_or(|offset| oldest >= offset) && writer.rewind_due.is_none();
         if safe {
             writer.unsafe_below = None;
             for sealed in &writer.sealed {

@@ -3,7 +3,8 @@
 //! One flush at a time per log: what a failed fsync says, it says once, so nobody else may ask meanwhile. A flush
 //! counts what was appended before it began. Its two halves are public as a ticket, so that many logs can share one
 //! `syncfs`; [`flush_many`] does that. A failed fsync is never tried again on the same file: under `fsync` the log is
-//! cut to its last flushed end (nobody has seen more), under `os` everything stays, and both go on in a new segment.
+//! cut to its last flushed end (nobody has seen more), under `os` everything stays and is written once more before it is
+//! synced, and both go on in a new segment.
 
 use std::io;
 use std::path::PathBuf;
@@ -124,18 +125,25 @@ impl PartitionLog {
             shown.recent.clear();
             (mark, dropped, shown.segments.clone(), shown.gaps_below)
         };
-        for segment in &dropped {
+        // A name whose removal is not durable comes back with the power, and with it what was taken back.
+        writer.names_made += u64::from(!dropped.is_empty());
+        for segment in dropped {
             if let Err(error) = segment.remove() {
                 ::log::warn!("can't remove {}: {error}", segment.log_path().display());
                 writer.left_behind = true;
+                writer.remains.push(segment);
             }
         }
         if let Some(segment) = kept.last() {
             // Should the disk refuse, the segment still ends there for this process; the next start cuts what is
             // left behind the first offset of the segment after it.
-            if let Err(error) = segment.cut(mark.position) {
-                ::log::warn!("can't shorten {}: {error}", segment.log_path().display());
-                writer.left_behind = true;
+            match segment.cut(mark.position) {
+                // What the sync was for is gone; that it is gone must be made durable, too.
+                Ok(()) => segment.sync_again(),
+                Err(error) => {
+                    ::log::warn!("can't shorten {}: {error}", segment.log_path().display());
+                    writer.left_behind = true;
+                }
             }
         }
         writer.unsynced.clear();
@@ -211,8 +219,10 @@ impl FlushTicket<'_> {
         match writer.settings.flush_policy {
             FlushPolicy::Fsync => log.cut_to_flushed(&mut writer),
             FlushPolicy::Os => {
+                // Nothing is cut: readers have seen it. All of it is written once more before the next sync.
                 writer.unsynced.retain(|unsynced| !self.segments.iter().any(|s| Arc::ptr_eq(s, unsynced)));
-                writer.unsafe_below = Some(writer.next_offset);
+                writer.floor = log.shown.read().end;
+                (writer.unsafe_below, writer.write_again) = (Some(writer.next_offset), true);
                 writer.must_roll = true;
             }
         }

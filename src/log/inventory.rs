@@ -57,7 +57,8 @@ pub(super) fn take(files: &Files, names: &[String], report: &mut OpenReport) -> 
                 inventory.states.insert(offset);
             }
             Meaning::Segment(base, kind) => beside.push((base, kind)),
-            Meaning::LeaderEpochs | Meaning::PartitionMetadata | Meaning::Compaction | Meaning::FlushFailed => {}
+            Meaning::LeaderEpochs | Meaning::PartitionMetadata => {}
+            Meaning::Compaction | Meaning::FlushFailed | Meaning::BeganHere => {}
             Meaning::Temporary | Meaning::Cleaned(..) => {
                 sweep(files, &dir.join(name), "was never finished", report);
             }

@@ -14,6 +14,7 @@
 //! disk  real_disk  memory_disk  file_pool  files  names  whole_file     hands
 //! ```
 
+mod aborted;
 mod append;
 pub mod bounds;
 mod check;

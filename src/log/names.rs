@@ -44,6 +44,10 @@ pub const PARTITION_METADATA: &str = "partition.metadata";
 /// Ours: up to where compaction has come; one per partition, from the first compaction on.
 pub const COMPACTION: &str = "compaction-checkpoint";
 
+/// Ours: there in a log of a compacted topic that began here, as long as nothing of it is compacted: offsets that are
+/// missing in it are lost, not compacted away, be it by another broker.
+pub const BEGAN_HERE: &str = "began-here";
+
 /// Ours: there from a sync that the disk refused until one that covers the same. It need not be durable: it speaks of the
 /// page cache.
 pub const FLUSH_FAILED: &str = "flush-failed";
@@ -82,6 +86,8 @@ pub enum Meaning {
     Compaction,
     /// A sync was refused.
     FlushFailed,
+    /// Nothing was compacted.
+    BeganHere,
     /// Written by a compaction; worth something only beside its [`Meaning::Swap`].
     Cleaned(Offset, Kind),
     /// What stands in for all segments from `base` up to `next`.
@@ -100,6 +106,7 @@ pub fn meaning(name: &str) -> Meaning {
         PARTITION_METADATA => return Meaning::PartitionMetadata,
         COMPACTION => return Meaning::Compaction,
         FLUSH_FAILED => return Meaning::FlushFailed,
+        BEGAN_HERE => return Meaning::BeganHere,
         PROBE => return Meaning::Temporary,
         _ => {}
     }

@@ -70,8 +70,11 @@ pub(super) struct Writer {
     pub failure: Option<Failure>,
     /// A failure was logged, and nothing was appended since.
     pub failing: bool,
-    /// After a cut: what is known of producers is from before it, and must be read back first.
-    pub producers_due: Option<Mark>,
+    /// After a cut: what stands beside the data is from before it, and must be read back first.
+    pub rewind_due: Option<Mark>,
+    /// Segments behind the end that the disk did not remove. They must go before anything is appended: a log that grew past
+    /// their first offset would end there for the next start.
+    pub remains: Vec<Arc<Segment>>,
     /// The active segment can't be appended to any more, whatever room it has.
     pub must_roll: bool,
     /// How far compaction is; `None` before the first.

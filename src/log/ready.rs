@@ -10,14 +10,11 @@ use super::bounds::SCAN_WINDOW_BYTES;
 use super::files::Files;
 use super::indexes::{OffsetEntry, TimeEntry};
 use super::names::Kind;
-use super::producers::Producers;
 use super::scan::{Region, Scanner, Step, Verify};
 use super::seek::{Extent, Place};
 use super::segment::{Growth, Segment, SegmentSummary};
 use super::state_file::LogState;
-use super::txn_index::{self, Tally};
 use super::verified::Hole;
-use super::walk::note_producer;
 use super::whole_file;
 use crate::base::Offset;
 
@@ -99,10 +96,8 @@ impl Segment {
         if !self.looks_right(extent)? {
             self.remake(extent)?;
         }
-        // Nothing says what was there; what is there is believed.
-        let aborted = Tally::of(&txn_index::read(&self.files, self.base)?);
-        self.set_growth(Growth { aborted, ..self.growth() });
-        Ok(())
+        // Nothing says which transactions were aborted here but the batches.
+        self.remake_aborted(extent)
     }
 
     /// Takes over the state that was written when the segment was sealed, and makes right what differs.
@@ -122,36 +117,6 @@ impl Segment {
     fn remake(&self, extent: Extent) -> io::Result<()> {
         ::log::warn!("{}: its indexes are missing or wrong and are made anew", self.log_path().display());
         self.rebuild_indexes(self.bytes(), extent.bound, extent.gaps)
-    }
-
-    /// Makes the transaction index anew if it is not the one that was counted.
-    pub fn check_aborted(&self, extent: Extent) -> io::Result<()> {
-        let counted = self.growth().aborted;
-        if counted.count == 0 || Tally::of(&self.aborted()?) == counted {
-            return Ok(());
-        }
-        ::log::warn!("{}: its transaction index is made anew", self.log_path().display());
-        self.set_growth(Growth { aborted: Tally::default(), ..self.growth() });
-        txn_index::truncate(&self.files, self.base, &Tally::default())?;
-        // The state from before the segment knows the transactions that were open then. Without it those are lost.
-        let mut producers = match read_state(&self.files, self.base)? {
-            Ok(state) => state.producers,
-            Err(_) => Producers::default(),
-        };
-        let file = self.log_file()?;
-        let mut scanner = self.scanner(&*file, 0, self.base, extent, Verify::Suspects);
-        loop {
-            match scanner.step()? {
-                Step::Batch { position, header } => {
-                    if let Some(aborted) = note_producer(&mut producers, &*file, position, &header, 0)? {
-                        self.write_abort(&aborted)?;
-                        self.count_abort(&aborted);
-                    }
-                }
-                Step::Damage { .. } if scanner.skip_damage()? => {}
-                Step::Damage { .. } | Step::End => return Ok(()),
-            }
-        }
     }
 
     /// Whether the last batch, as the index finds it, ends where the segment does. For a file with more behind: that

@@ -16,7 +16,7 @@ use super::error::LogError;
 use super::files::Files;
 use super::inventory::{self, Inventory};
 use super::names::{self, Kind};
-use super::partition::{Mark, Recent, Sealed, Shown, Writer};
+use super::partition::{Failure, Mark, Recent, Sealed, Shown, Writer};
 use super::producers::Producers;
 use super::ready::read_state;
 use super::seek::Extent;
@@ -53,6 +53,7 @@ pub(super) fn recover(
         in_dir = inventory::list(files)?;
     }
     let was_compacted = in_dir.iter().any(|name| name == names::COMPACTION);
+    let began_here = in_dir.iter().any(|name| name == names::BEGAN_HERE);
     let compaction = if was_compacted { Progress::read(files, report) } else { None };
     let gaps_below = compaction::gaps_below(compaction.as_ref(), settings);
     let mut found = inventory::take(files, &in_dir, report)?;
@@ -77,9 +78,11 @@ pub(super) fn recover(
         false => hole_below,
     };
     let mut walk = Walk::new(files, gaps_below, start, hole_below, now, report);
-    if compaction.is_none() && known_end > Offset::ZERO {
-        // Another broker's gaps lie below what was safe here already, and here nothing was compacted: where a segment ends
-        // too early, writes are lost, and those that came after them go with them.
+    let is_ours = began_here || known_end > Offset::ZERO;
+    if is_ours && compaction.is_none_or(|progress| progress == Progress::DAMAGED) {
+        // Another broker's gaps lie below what was safe here already, and so do our own, wherever they are: only what a
+        // checkpoint vouches for is compacted. Where a segment above ends too early, writes are lost, and those that came
+        // after them go with them.
         walk.no_gaps_from = hole_below;
     }
     let mut begin = match &state {
@@ -111,14 +114,14 @@ pub(super) fn recover(
         walk.producers.doubt();
     }
     let touched = segments.get(begin.segment..).unwrap_or_default().to_vec();
-    let Walk { next, producers, epochs, epochs_rebuilt, scanned_bytes, mut sealed, .. } = walk;
+    let Walk { next, producers, epochs, epochs_rebuilt, scanned_bytes, mut sealed, remains, .. } = walk;
     sealed.retain(|sealed| segments.iter().any(|segment| Arc::ptr_eq(segment, &sealed.segment)));
     report.scanned_bytes = scanned_bytes;
     let log_start = segments.first().map_or(log_start, |first| log_start.max(first.base));
     let mut recovered =
         Assembly { files, settings, found, compaction, gaps_below, log_start, next, segments, whole, now };
     recovered.sweep(state.as_ref(), report);
-    let left = Left { producers, epochs, epochs_rebuilt, touched, sealed, scanned: scanned_bytes > 0 };
+    let left = Left { producers, epochs, epochs_rebuilt, touched, sealed, remains, scanned: scanned_bytes > 0 };
     Ok(recovered.assemble(left, &begin, known_end, start.clean))
 }
 
@@ -251,9 +254,7 @@ fn walk_segments(segments: &mut Vec<Arc<Segment>>, begin: &Begin, walk: &mut Wal
             Ending::Whole => whole = true,
             Ending::Hole => whole = false,
             Ending::Cut => {
-                for dropped in segments.drain(n + 1..) {
-                    drop_segment(&dropped, walk.report);
-                }
+                walk.remains.extend(segments.drain(n + 1..).filter(|dropped| !drop_segment(dropped, walk.report)));
                 // What could not be cut off must not end up behind a shorter append.
                 whole = !segment.is_ragged();
             }
@@ -263,13 +264,16 @@ fn walk_segments(segments: &mut Vec<Arc<Segment>>, begin: &Begin, walk: &mut Wal
     Ok(whole)
 }
 
-fn drop_segment(segment: &Segment, report: &mut OpenReport) {
+/// False if the disk refuses.
+fn drop_segment(segment: &Segment, report: &mut OpenReport) -> bool {
     report.cut_bytes += segment.bytes();
     let path = segment.log_path();
-    match segment.remove() {
+    let removed = segment.remove();
+    match &removed {
         Ok(()) => report.note(format!("{} was removed: it follows a torn tail", path.display())),
         Err(error) => report.note(format!("{} follows a torn tail, but can't be removed: {error}", path.display())),
     }
+    removed.is_ok()
 }
 
 /// Offsets at the end of the log that were safe once and are not there.
@@ -303,6 +307,7 @@ struct Left {
     epochs_rebuilt: bool,
     touched: Vec<Arc<Segment>>,
     sealed: Vec<Sealed>,
+    remains: Vec<Arc<Segment>>,
     scanned: bool,
 }
 
@@ -338,7 +343,7 @@ impl Assembly<'_> {
     }
 
     fn assemble(self, left: Left, begin: &Begin, known_end: Offset, clean: bool) -> Recovered {
-        let Left { mut producers, mut epochs, epochs_rebuilt, mut touched, sealed, scanned } = left;
+        let Left { mut producers, mut epochs, epochs_rebuilt, mut touched, sealed, remains, scanned } = left;
         let before = epochs.clone();
         epochs.cut_end(self.next);
         epochs.cut_start(self.log_start);
@@ -370,6 +375,11 @@ impl Assembly<'_> {
             Ok(_) => true,
             Err(error) => error.kind() != std::io::ErrorKind::NotFound,
         };
+        let failure = (!remains.is_empty()).then(|| Failure {
+            reason: "what follows a torn tail can't be removed".to_owned(),
+            is_full: false,
+            probe_at_ms: None,
+        });
         let writer = Writer {
             settings: self.settings.clone(),
             next_offset: self.next,
@@ -383,9 +393,10 @@ impl Assembly<'_> {
             sealed,
             states: self.found.states,
             floor: end,
-            failure: None,
+            failure,
             failing: false,
-            producers_due: None,
+            rewind_due: None,
+            remains,
             must_roll: !self.whole,
             compaction: self.compaction,
             unsafe_below: None,

@@ -151,6 +151,11 @@ impl Segment {
         self.abandoned.load(Ordering::Acquire)
     }
 
+    /// Nothing is left in the file of what could not be synced, or it was written anew: to sync it means something again.
+    pub fn sync_again(&self) {
+        self.abandoned.store(false, Ordering::Release);
+    }
+
     /// Whether a sync is due for what was cut away; whoever asks must see to it.
     pub fn take_shortened(&self) -> bool {
         self.shortened.swap(false, Ordering::AcqRel)
@@ -215,7 +220,7 @@ impl Segment {
             file.write_all_at(position, &[IoSlice::new(&one[..bytes])])?;
             position += bytes as u64;
         }
-        self.abandoned.store(false, Ordering::Release);
+        self.sync_again();
         Ok(())
     }
 
@@ -271,18 +276,6 @@ impl Segment {
     /// The marker was appended.
     pub fn count_abort(&self, aborted: &AbortedTxn) {
         self.growth.lock().aborted.add(aborted);
-    }
-
-    /// The aborted transactions whose markers are in this segment.
-    pub fn aborted(&self) -> io::Result<Vec<AbortedTxn>> {
-        match self.growth().aborted.count {
-            0 => Ok(Vec::new()),
-            count => {
-                let mut entries = txn_index::read(&self.files, self.base)?;
-                entries.truncate(count as usize);
-                Ok(entries)
-            }
-        }
     }
 
     /// Nothing more will be appended: the time index gets its last entry, both indexes are written.

@@ -54,6 +54,8 @@ pub(super) struct Walk<'a> {
     pub scanned_bytes: u64,
     /// Walked segments that are not the last.
     pub sealed: Vec<Sealed>,
+    /// Segments behind a torn tail that the disk did not remove.
+    pub remains: Vec<Arc<Segment>>,
     log_start: Offset,
     progress: Option<Arc<ScanProgress>>,
     pub report: &'a mut OpenReport,
@@ -83,6 +85,7 @@ impl<'a> Walk<'a> {
             epochs_rebuilt: false,
             scanned_bytes: 0,
             sealed: Vec::new(),
+            remains: Vec::new(),
             log_start: start.log_start,
             progress: start.progress.clone(),
             report,
@@ -373,31 +376,27 @@ pub(super) fn note_producer(
 pub(super) fn rewind(files: &Files, writer: &mut Writer, segments: &[Arc<Segment>], mark: Mark, gaps_below: Offset) {
     writer.next_offset = mark.offset;
     writer.epochs_unsaved |= writer.epochs.cut_end(mark.offset);
-    if let Some(last) = segments.last()
-        && let Err(error) = rewind_segment(last, mark, last.base < gaps_below)
-    {
-        ::log::error!("{}: its indexes can't be shortened: {error}", last.log_path().display());
-    }
-    match rewind_producers(files, writer, segments, mark, gaps_below) {
-        Ok(producers) => (writer.producers, writer.producers_due) = (producers, None),
-        Err(error) => {
-            // Who knows too little takes a repetition for something new: nothing is appended until they are known.
-            ::log::error!("{}: the producers can't be read back yet: {error}", files.dir.display());
-            writer.producers_due = Some(mark);
-        }
+    writer.rewind_due = Some(mark);
+    if let Err(error) = finish_rewind(files, writer, segments, gaps_below) {
+        // Who knows too little takes a repetition for something new, and a transaction that is open for one that ended:
+        // nothing is appended until it is known.
+        ::log::error!("{}: what it was cut to can't be read back yet: {error}", files.dir.display());
     }
 }
 
-/// Reads back the producers, if that is still to be done.
-pub(super) fn recall_producers(
+/// Reads back what stood beside the data, if that is still to be done. What it did before it failed it can do again.
+pub(super) fn finish_rewind(
     files: &Files,
     writer: &mut Writer,
     segments: &[Arc<Segment>],
     gaps_below: Offset,
 ) -> io::Result<()> {
-    if let Some(mark) = writer.producers_due {
+    if let Some(mark) = writer.rewind_due {
+        if let Some(last) = segments.last() {
+            rewind_segment(last, mark, last.base < gaps_below)?;
+        }
         writer.producers = rewind_producers(files, writer, segments, mark, gaps_below)?;
-        writer.producers_due = None;
+        writer.rewind_due = None;
     }
     Ok(())
 }
@@ -412,6 +411,7 @@ fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
     let mut kept = segment.aborted()?;
     kept.retain(|entry| entry.last_offset < mark.offset);
     let aborted = Tally::of(&kept);
+    segment.set_growth(Growth { aborted, ..old });
     txn_index::truncate(&segment.files, segment.base, &aborted)?;
     let mut growth = Growth { aborted, ..Growth::new(segment.base, old.created_ms, old.interval) };
     if mark.position > 0 {

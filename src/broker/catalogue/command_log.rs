@@ -158,18 +158,19 @@ impl CommandLog {
     }
 
     /// After a stop that was not clean: a line that reads well may be in the page cache only, and what stands in it will be
-    /// believed from now on. Where something was found, a clean file takes the place of this one.
+    /// believed from now on. To sync it is not enough: the last run may have asked in vain, and the second time the disk
+    /// says yes and does nothing. A new file takes the place of this one.
     pub fn settle(&mut self) -> io::Result<()> {
         if self.index == 0 {
             return Ok(());
         }
-        let dir = self.path.parent().unwrap_or(Path::new("."));
-        if !self.suspect && self.file.sync_data().and_then(|()| self.disk.sync_dir(dir)).is_ok() {
-            return Ok(());
-        }
-        // A sync that was refused once says nothing the second time.
         self.suspect = true;
         self.rewrite()
+    }
+
+    /// Whether a new file is due that the disk refused.
+    pub fn is_unsettled(&self) -> bool {
+        self.suspect && self.index > 0
     }
 
     fn rewrite(&mut self) -> io::Result<()> {
@@ -344,9 +345,36 @@ mod tests {
                 refusals -= usize::from(is_due);
                 is_due.then(|| Fault::from(io::ErrorKind::Other))
             });
+            assert_eq!(log.settle().is_err(), is_refused);
+            assert_eq!(log.is_unsettled(), is_refused);
             log.settle().expect("the disk works, the second time at least");
             disk.crash();
             assert_eq!(topics(&open()), ["a", "b"]);
         }
+    }
+
+    /// Its sync was refused, and so was everything that would have taken it back: the next run reads it well, and a sync
+    /// would do nothing for it.
+    #[test]
+    fn a_line_that_the_last_run_could_not_sync_is_written_anew() {
+        let path = Path::new("/data/+rafka/commands");
+        let disk = MemoryDisk::new();
+        disk.create_dir(Path::new("/data/+rafka")).expect("made");
+        let open = || CommandLog::open(Arc::new(disk.clone()), path).expect("opens").log;
+        let mut log = open();
+        log.decide(&create("a")).expect("new");
+        disk.give_up_at_refused_syncs();
+        disk.watch(|operation, _| {
+            let is_due = matches!(operation, Operation::SyncData | Operation::SetLen);
+            is_due.then(|| Fault::from(io::ErrorKind::Other))
+        });
+        log.decide(&create("b")).expect_err("refused");
+        drop(log);
+        disk.unwatch();
+        let mut log = open();
+        assert_eq!(topics(&log), ["a", "b"]);
+        log.settle().expect("the disk works again");
+        disk.crash();
+        assert_eq!(topics(&open()), ["a", "b"]);
     }
 }

@@ -10,6 +10,7 @@ use super::consumer::ConsumerGroup;
 use super::group::Group;
 use super::kind::GroupKind;
 use super::offsets::GroupOffsets;
+use super::piece::Piece;
 use super::records::consumer::{Change, ConsumerRecord};
 use super::records::{GroupMetadata, GroupRecord};
 use super::writes::OFFSETS_TOPIC;
@@ -17,7 +18,6 @@ use crate::base::Now;
 use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::broker::core::Core;
 use crate::broker::partition::Partition;
-use crate::log::ReadError;
 use crate::record::{BatchView, batches};
 
 /// What the records read so far say of one group. It speaks one protocol: that of the newest record of the group itself.
@@ -97,46 +97,38 @@ impl Core {
 
 /// Fails where the disk does: then nothing that was read counts. Damage is stepped over.
 fn read(partition: &Partition, groups: &mut Groups) -> Result<(), String> {
-    const PIECE_BYTES: usize = 1 << 20;
     let log = partition.log().map_err(|error| error.to_string())?;
-    let mut next = log.log_start();
+    let mut from = log.log_start();
     let end = log.log_end();
     if partition.high_watermark() < end {
         return Err(format!("what was written before the start, up to offset {end}, can't be flushed yet"));
     }
-    let mut again = true;
-    while next < end {
-        let slice = match log.read(next, PIECE_BYTES, end, true) {
-            Ok(Some(slice)) => slice,
-            Ok(None) => break,
-            Err(ReadError::Storage(_)) if std::mem::take(&mut again) => continue,
-            Err(error @ ReadError::Corrupt { next: resume, .. }) => {
-                ::log::error!("{}: {error}", partition.name());
-                next = resume;
-                continue;
-            }
-            Err(error) => return Err(error.to_string()),
-        };
-        let bytes = slice.bytes().map_err(|error| error.to_string())?;
-        // The log has seen that they are good; whatever went wrong since goes right the second time.
-        let is_good = batches(&bytes).all(|batch| batch.is_ok_and(|batch| batch.verify_crc().is_ok()));
-        if !is_good && std::mem::take(&mut again) {
-            continue;
-        }
-        for batch in batches(&bytes) {
-            let batch = match batch {
-                Ok(batch) => batch,
-                Err(error) => {
-                    ::log::error!("{}: what comes from offset {next} on is not known: {error}", partition.name());
-                    return Ok(());
+    while from < end {
+        match Piece::read_surely(log, from, end) {
+            Piece::Batches { bytes, next, .. } => {
+                for batch in batches(&bytes) {
+                    let batch = match batch {
+                        Ok(batch) => batch,
+                        Err(error) => {
+                            let name = partition.name();
+                            ::log::error!("{name}: what comes from offset {from} on is not known: {error}");
+                            return Ok(());
+                        }
+                    };
+                    let taken = batch.verify_crc().map_err(Into::into).and_then(|()| take_in(groups, &batch));
+                    if let Err(error) = taken {
+                        ::log::error!("{} at offset {}: {error}", partition.name(), batch.header.base_offset);
+                    }
                 }
-            };
-            let taken = batch.verify_crc().map_err(Into::into).and_then(|()| take_in(groups, &batch));
-            if let Err(error) = taken {
-                ::log::error!("{} at offset {}: {error}", partition.name(), batch.header.base_offset);
+                from = next;
             }
+            Piece::Nothing => break,
+            Piece::Damage { sentence, next } => {
+                ::log::error!("{}: {sentence}", partition.name());
+                from = next;
+            }
+            Piece::Failed(sentence) => return Err(sentence),
         }
-        (next, again) = (slice.next_offset, true);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@
 //!               waits for them
 //! mailbox       answers for requests that wait                offsets      what is committed, and until when
 //! timers        deadlines, and the thread that keeps them     expiry       what is forgotten by and by
-//! unread        what could not be read at the start
+//! unread        what could not be read at the start         piece        a piece of the log, read surely
 //! conversion    heartbeats of the newer protocol, and how a   kind         what can be asked of a group of either
 //!               group goes from one protocol to the other   topologies   the topics as groups see them
 //! ```
@@ -29,6 +29,7 @@ mod kind;
 mod load;
 mod mailbox;
 mod offsets;
+mod piece;
 mod records;
 #[cfg(test)]
 mod tests;

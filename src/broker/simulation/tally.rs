@@ -175,7 +175,7 @@ pub(super) fn kind(path: &Path) -> Option<&'static str> {
         Meaning::Segment(_, kind) => kind.suffix(),
         Meaning::LeaderEpochs => "epochs",
         Meaning::Compaction => "compaction",
-        Meaning::FlushFailed => return None,
+        Meaning::FlushFailed | Meaning::BeganHere => return None,
         Meaning::Cleaned(..) => "cleaned",
         Meaning::Swap { .. } => "swap",
         Meaning::Temporary | Meaning::PartitionMetadata => return None,

@@ -154,6 +154,7 @@ impl World {
             // What a start could not flush.
             core.flusher().run();
             core.retry_loading(self.now());
+            let _ = core.settle_decisions();
             // As after a trim. To wait for the next try, a minute perhaps, would end every session.
             core.reserve().expect_room();
             core.restore_reserve(self.now());

@@ -31,7 +31,7 @@ pub(in crate::log) fn gaps_below(progress: Option<&Progress>, settings: &LogSett
 
 impl Progress {
     /// Nothing is known but that there was a compaction.
-    const DAMAGED: Progress = Progress { cleaned_below: Offset::ZERO, gaps_below: Offset(i64::MAX) };
+    pub const DAMAGED: Progress = Progress { cleaned_below: Offset::ZERO, gaps_below: Offset(i64::MAX) };
 
     pub fn read(files: &Files, report: &mut OpenReport) -> Option<Progress> {
         let path = files.dir.join(names::COMPACTION);

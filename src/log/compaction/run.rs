@@ -17,7 +17,7 @@ use crate::base::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::base::{Now, Offset};
 use crate::log::error::LogError;
 use crate::log::indexes::{OffsetEntry, TimeEntry};
-use crate::log::names::Kind;
+use crate::log::names::{self, Kind};
 use crate::log::partition::PartitionLog;
 use crate::log::ready::read_state;
 use crate::log::scan::{Step, Verify};
@@ -160,6 +160,8 @@ impl PartitionLog {
             return Ok(());
         }
         progress.write(&self.files)?;
+        // From now on there may be gaps. Should it stay, it says no more than the state files do.
+        let _ = self.files.while_ours(|| self.files.disk.remove(&self.files.dir.join(names::BEGAN_HERE)));
         let mut writer = self.writer.lock();
         writer.compaction = Some(progress);
         self.shown.write().gaps_below = progress.gaps_below;

@@ -88,7 +88,10 @@ fn assert_sound(place: &Place) {
     let checked = check_partition(&*place.disk, &place.dir, true, |_| {}).expect("readable");
     assert_eq!(checked.problems, []);
     let odd = |name: &String| {
-        !matches!(names::meaning(name), Meaning::Segment(..) | Meaning::Compaction | Meaning::LeaderEpochs)
+        !matches!(
+            names::meaning(name),
+            Meaning::Segment(..) | Meaning::Compaction | Meaning::BeganHere | Meaning::LeaderEpochs
+        )
     };
     let left: Vec<String> = place.disk.list(&place.dir).expect("listed").into_iter().filter(odd).collect();
     assert!(left.is_empty(), "{left:?}");

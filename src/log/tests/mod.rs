@@ -3,8 +3,10 @@
 mod basics;
 mod compaction;
 mod compaction_model;
+mod cuts;
 mod damage;
 mod failures;
+mod gaps;
 mod inspect;
 mod model;
 mod producers;

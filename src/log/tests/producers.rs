@@ -214,6 +214,60 @@ fn a_damaged_transaction_index_is_made_anew() {
     }
 }
 
+/// The batches say which transactions were aborted, whatever else is lost.
+#[test]
+fn a_transaction_index_that_nothing_vouches_for_is_made_anew() {
+    let place = memory();
+    let settings = settings();
+    let (log, _) = place.open(&settings, OpenAs::unclean());
+    append(&log, &transactional(8, 0, 1), 0).expect("appended");
+    for n in 0..8 {
+        append(&log, &transactional(7, n, 1), 0).expect("appended");
+        append(&log, &marker(7, false), 0).expect("appended");
+    }
+    append(&log, &marker(8, false), 0).expect("appended");
+    let wanted = log.aborted_transactions(Offset(0), log.log_end()).expect("readable");
+    log.close().expect("closed");
+    drop(log);
+    let mut names = place.disk.list(&place.dir).expect("listed");
+    names.sort();
+    let newest = names.iter().rfind(|name| name.ends_with(".producers")).expect("there").clone();
+    for name in names.iter().filter(|name| name.ends_with(".producers") && **name != newest) {
+        place.disk.remove(&place.file(name)).expect("removed");
+    }
+    let indexes: Vec<&String> = names.iter().filter(|name| name.ends_with(".txnindex")).collect();
+    assert!(indexes.len() > 2);
+    for name in indexes {
+        let right = place.bytes(name);
+        for at in 0..right.len() {
+            let mut garbled = right.clone();
+            garbled[at] ^= 1;
+            place.overwrite(name, &garbled);
+            let (log, _) = place.open(&settings, OpenAs::clean());
+            assert_eq!(log.aborted_transactions(Offset(0), log.log_end()).expect("readable"), wanted, "{name}: {at}");
+        }
+    }
+}
+
+#[test]
+fn a_transaction_index_that_is_misread_is_read_again() {
+    let disk = MemoryDisk::new();
+    let place = Place::on(Arc::new(disk.clone()));
+    let (log, _) = place.open(&settings(), OpenAs::unclean());
+    append(&log, &transactional(7, 0, 1), 0).expect("appended");
+    append(&log, &marker(7, false), 0).expect("appended");
+    let wanted = log.aborted_transactions(Offset(0), Offset(2)).expect("readable");
+    for bit in 0..AbortedTxn::BYTES * 8 {
+        let mut is_due = true;
+        disk.watch_reads(move |path, bytes| {
+            if path.extension().is_some_and(|extension| extension == "txnindex") && std::mem::take(&mut is_due) {
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+        });
+        assert_eq!(log.aborted_transactions(Offset(0), Offset(2)).expect("readable"), wanted, "bit {bit}");
+    }
+}
+
 #[test]
 fn a_damaged_index_costs_no_aborted_transaction() {
     let settings = LogSettings { segment_bytes: 10_000, ..small() };

@@ -1,0 +1,128 @@
+//! What a cut leaves: nothing of it comes back, nothing stands in the way of what comes after it.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::base::Offset;
+use crate::log::bounds::PROBE_INTERVAL_MS;
+use crate::log::memory_disk::{MemoryDisk, Operation};
+use crate::log::testing::*;
+use crate::log::{Disk, OpenAs, PartitionLog};
+
+fn memory() -> (MemoryDisk, Place) {
+    let disk = MemoryDisk::new();
+    let place = Place::on(Arc::new(disk.clone()));
+    disk.create_dir(&place.dir).expect("made");
+    disk.sync_fs(&place.dir).expect("synced");
+    (disk, place)
+}
+
+fn is_log(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "log")
+}
+
+fn all(log: &PartitionLog) -> Vec<(i64, i64)> {
+    spans(&read_from(log, log.log_start(), 1000).expect("readable").0)
+}
+
+/// What a cut could not remove stands in the way of a log that grows past it: the next start would end it there.
+#[test]
+fn what_a_cut_leaves_behind_goes_before_anything_is_appended() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    log.flush().expect("flushed");
+    for n in 0..30 {
+        append(&log, &batch(1, 100, n), n).expect("appended");
+    }
+    assert!(log.segment_count() > 3);
+    disk.watch(|operation, _| {
+        matches!(operation, Operation::SyncData | Operation::Remove).then(|| io::ErrorKind::Other.into())
+    });
+    log.flush().expect_err("refused");
+    assert_eq!(log.log_end(), Offset(0));
+    disk.watch(|operation, path| (operation == Operation::Remove && is_log(path)).then(|| io::ErrorKind::Other.into()));
+    append(&log, &batch(1, 100, 0), 0).expect_err("they are still there");
+    disk.unwatch();
+    for n in 0..40 {
+        append(&log, &batch(1, 90, n), PROBE_INTERVAL_MS + n).expect("appended");
+    }
+    log.flush().expect("flushed");
+    drop(log);
+    disk.crash();
+    let (log, report) = place.open(&small(), OpenAs::unclean());
+    assert_eq!((log.log_end(), report.cut_bytes, report.holes), (Offset(40), 0, 0), "{report:?}");
+    assert_eq!(all(&log).len(), 40);
+}
+
+/// The same for what a start could not remove.
+#[test]
+fn what_follows_a_torn_tail_goes_before_anything_is_appended() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    for n in 0..30 {
+        append(&log, &batch(1, 100, n), n).expect("appended");
+    }
+    drop(log);
+    disk.sync_dir(&place.dir).expect("synced");
+    let torn = |path: &Path| path.ends_with("00000000000000000000.log");
+    disk.crash_keeping(|path, _, cached| cached[..if torn(path) { 300 } else { cached.len() }].to_vec());
+    disk.watch(|operation, path| (operation == Operation::Remove && is_log(path)).then(|| io::ErrorKind::Other.into()));
+    let (log, report) = place.open(&small(), OpenAs::unclean());
+    let end = log.log_end().0;
+    assert!(end < 5, "{report:?}");
+    append(&log, &batch(1, 100, 0), 0).expect_err("they are still there");
+    disk.unwatch();
+    for n in 0..40 {
+        append(&log, &batch(1, 90, n), PROBE_INTERVAL_MS + n).expect("appended");
+    }
+    log.flush().expect("flushed");
+    drop(log);
+    disk.crash();
+    let (log, report) = place.open(&small(), OpenAs::unclean());
+    assert_eq!((log.log_end(), report.cut_bytes, report.holes), (Offset(end + 40), 0, 0), "{report:?}");
+}
+
+/// One file was synced, the other refused: what was synced and is cut away must not come back with the power.
+#[test]
+fn a_cut_outlives_the_power() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    append(&log, &batch(1, 100, 0), 0).expect("appended");
+    log.flush().expect("flushed");
+    for n in 0..10 {
+        append(&log, &batch(1, 100, n), n).expect("appended");
+    }
+    assert!(log.segment_count() > 1);
+    disk.watch(|operation, path| {
+        let is_second = is_log(path) && !path.ends_with("00000000000000000000.log");
+        (operation == Operation::SyncData && is_second).then(|| io::ErrorKind::Other.into())
+    });
+    log.flush().expect_err("refused");
+    disk.unwatch();
+    assert_eq!(log.flush().expect("flushed"), Offset(1));
+    log.close().expect("closed");
+    drop(log);
+    disk.crash();
+    assert_eq!(place.open(&small(), OpenAs::unclean()).0.log_end(), Offset(1));
+}
+
+/// An abort that was cut away is none: its transaction may still be committed.
+#[test]
+fn what_stands_beside_a_log_that_was_cut_is_made_right_before_it_goes_on() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    append(&log, &transactional(7, 0, 1), 0).expect("appended");
+    log.flush().expect("flushed");
+    append(&log, &marker(7, false), 0).expect("appended");
+    disk.watch(|operation, _| {
+        matches!(operation, Operation::SyncData | Operation::Open).then(|| io::ErrorKind::Other.into())
+    });
+    log.flush().expect_err("refused");
+    assert_eq!(log.log_end(), Offset(1));
+    disk.unwatch();
+    append(&log, &marker(7, true), PROBE_INTERVAL_MS).expect("healed");
+    log.flush().expect("flushed");
+    assert_eq!(log.aborted_transactions(Offset(0), Offset(2)).expect("readable"), []);
+    assert_eq!(log.last_stable_offset(Offset(2)), Offset(2));
+}
