@@ -22,15 +22,16 @@ use std::io;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::restore::{Contents, FoundNote, FoundTopic};
 use super::topic_note::TopicNote;
 use super::topics::PARTITIONS_PER_TOPIC_MAX;
 use crate::base::{BrokerId, Offset, PartitionId, TopicName, TopicPartition, Uuid};
-use crate::log::Disk;
 use crate::log::inspect::{Found, walk_log};
 use crate::log::whole_file;
+use crate::log::{Disk, DiskFile, OpenMode};
 
 /// The format this program reads and writes.
 const FORMAT: u32 = 1;
@@ -100,6 +101,8 @@ pub struct DataDir {
     pub cluster_id: String,
     pub broker_id: BrokerId,
     pub last_stop: LastStop,
+    /// The marker of a clean stop. Its name is gone; giving its room back takes the disk a millisecond, after the start.
+    marker: Mutex<Option<Arc<dyn DiskFile>>>,
     /// Held for as long as this lives.
     _lock: File,
 }
@@ -136,9 +139,10 @@ impl DataDir {
             let found = identity.broker_id;
             return Err(DataDirError::OtherBroker { path: shown(), found, asked: broker_id });
         }
-        let last_stop = Self::note_start(disk.as_ref(), &own).map_err(failed)?;
+        let (last_stop, marker) = Self::note_start(disk.as_ref(), &own).map_err(failed)?;
+        let marker = Mutex::new(marker);
         let Identity { cluster_id, broker_id } = identity;
-        Ok(DataDir { disk, path: path.to_owned(), cluster_id, broker_id, last_stop, _lock: lock })
+        Ok(DataDir { disk, path: path.to_owned(), cluster_id, broker_id, last_stop, marker, _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -356,6 +360,7 @@ impl DataDir {
 
     /// Makes durable that the marker of the last clean stop is gone.
     pub fn settle_start(&self) -> io::Result<()> {
+        drop(self.marker.lock().take());
         self.disk.sync_dir(&self.path.join(OWN))
     }
 
@@ -392,8 +397,9 @@ impl DataDir {
     /// it is killed. That it is gone need not be durable before the broker answers: a marker that comes back by a power
     /// cut vouches only for the partitions that the checkpoints of that stop name, and their state files are read
     /// whatever it says.
-    fn note_start(disk: &dyn Disk, own: &Path) -> io::Result<LastStop> {
+    fn note_start(disk: &dyn Disk, own: &Path) -> io::Result<(LastStop, Option<Arc<dyn DiskFile>>)> {
         let stopped = own.join("stopped");
+        let marker_file = disk.open(&stopped, OpenMode::Read).ok();
         let marker = |sealed: &[u8]| whole_file::unseal(sealed).filter(|content| *content == CLEAN).map(drop);
         let clean = match whole_file::read_as(disk, &stopped, marker) {
             Ok(Some(())) => true,
@@ -429,7 +435,7 @@ impl DataDir {
                 ::log::warn!("{} can't be written: {error}", boot_path.display());
             }
         }
-        Ok(LastStop { clean, same_boot })
+        Ok((LastStop { clean, same_boot }, marker_file))
     }
 }
 

@@ -6,6 +6,7 @@ mod compaction_model;
 mod damage;
 mod failures;
 mod inspect;
+mod later;
 mod model;
 mod producers;
 mod reads;
