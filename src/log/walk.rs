@@ -100,13 +100,13 @@ impl<'a> Walk<'a> {
         position: u64,
         next_base: Option<Offset>,
     ) -> Result<Ending, LogError> {
-        let storage = LogError::io("recover", segment.log_path());
         let before = segment.bytes();
         if position > 0 && position == before && next_base.is_none() {
             // After a clean stop: the state says all there is to know.
             segment.verified.lock().trust_from(position);
             return Ok(Ending::Whole);
         }
+        let storage = LogError::io("recover", segment.log_path());
         let ending = self.segment_io(segment, position, next_base).map_err(storage)?;
         segment.set_ready();
         let storage = LogError::io("look at the indexes of", segment.log_path());
