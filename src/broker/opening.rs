@@ -1,8 +1,8 @@
 //! The start: every partition that was decided is opened, side by side.
 //!
-//! After a clean stop that reads a few small files each; after a kill what was written since the last checkpoint, on as
-//! many threads as there are processors. No partition keeps the broker from starting: one that can't be opened is
-//! offline, and says so.
+//! After a clean stop that reads two small files each and keeps none open; after a kill what was written since the last
+//! checkpoint, on as many threads as there are processors. No partition keeps the broker from starting: one that can't
+//! be opened is offline, and says so.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
