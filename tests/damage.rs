@@ -232,6 +232,14 @@ fn damage_each(is_meant: impl Fn(&Path) -> bool) {
                 let name = victim.file_name().expect("a name").to_str().expect("text");
                 assert!(said.contains(name), "{what}: {said}");
             }
+            // A start looks at no index; whoever reads the segment says what is wrong with it.
+            let kind = victim.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+            let is_index = is_of_a && ["index", "timeindex"].contains(&kind) && how != Damage::OneBit;
+            let is_seen = how != Damage::Doubled || kind == "index";
+            if is_index && is_seen && fs::metadata(good.join(victim)).expect("there").len() > 0 {
+                let sentence = format!("{}: its indexes ", victim.with_extension("log").display());
+                assert!(said.contains(&sentence), "{what}: {said}");
+            }
             server.kill();
         }
     }

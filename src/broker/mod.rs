@@ -28,6 +28,7 @@ mod flusher;
 mod group_settings;
 mod groups;
 mod housekeeping;
+mod identity;
 mod offline;
 mod opening;
 mod own_files;

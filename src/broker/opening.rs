@@ -1,8 +1,8 @@
 //! The start: every partition that was decided is opened, side by side.
 //!
-//! After a clean stop that reads a few small files each; after a kill what was written since the last checkpoint, on as
-//! many threads as there are processors. No partition keeps the broker from starting: one that can't be opened is
-//! offline, and says so.
+//! After a clean stop that reads two small files each and keeps none open; after a kill what was written since the last
+//! checkpoint, on as many threads as there are processors. No partition keeps the broker from starting: one that can't
+//! be opened is offline, and says so.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -168,9 +168,10 @@ impl Core {
     /// Does the jobs on several threads; the results come in the order of the jobs.
     fn in_parallel<J: Sync, T: Send>(&self, jobs: &[J], work: impl Fn(&J) -> T + Sync) -> Vec<T> {
         // In a test, what is asked of the disk comes in one order.
-        let most = if cfg!(test) { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+        let most = || if cfg!(test) { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
         let worth_while = if self.data().last_stop.clean { jobs.len() / PARTITIONS_PER_THREAD } else { jobs.len() };
-        let threads = most.min(worth_while);
+        // How many there are is asked of half a dozen files: not for nothing.
+        let threads = if worth_while <= 1 { 1 } else { most().min(worth_while) };
         if threads <= 1 {
             return jobs.iter().map(work).collect();
         }

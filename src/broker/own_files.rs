@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::{Finding, Flaw, Replay};
 use super::data_dir::{self, NOTE, OWN};
+use super::identity;
 use super::topic_note::TopicNote;
 use crate::base::TopicName;
 use crate::log::{Disk, whole_file};
@@ -72,7 +73,7 @@ pub fn check_own_files(disk: &dyn Disk, data: &Path) -> io::Result<Vec<OwnProble
         }
     }
     let format = own.join("format");
-    match read(disk, &format)?.map(|sealed| data_dir::parse_format(&sealed)) {
+    match read(disk, &format)?.map(|sealed| identity::parse_format(&sealed)) {
         Some(Some(_)) => {}
         Some(None) => tell(format, Some(0), "its seal does not fit its content; it is written anew", true),
         None => tell(format, None, "it is missing", true),

@@ -222,11 +222,24 @@ impl PartitionLog {
 
     /// The segment that takes the batch; a new one if the active one is full, too old, or not to be trusted.
     fn segment_for(&self, writer: &mut Writer, stored: &BatchHeader, now: Now) -> Result<Arc<Segment>, LogError> {
-        let active = self.shown.read().active().cloned();
+        let active = self.ready_active()?;
         match active {
             Some(active) if !writer.must_roll && !is_full(&active, stored, &writer.settings, now) => Ok(active),
             _ => self.roll(writer, now),
         }
+    }
+
+    /// The active segment, with indexes to which entries may be added. Asked under the writer's lock: until then nothing
+    /// was appended that those who look at them would miss.
+    pub(super) fn ready_active(&self) -> Result<Option<Arc<Segment>>, LogError> {
+        let (active, extent) = {
+            let shown = self.shown.read();
+            let Some(last) = shown.segments.len().checked_sub(1) else { return Ok(None) };
+            (Arc::clone(&shown.segments[last]), shown.extent(last))
+        };
+        let failed = |error| LogError::io("look at the indexes of", active.log_path())(error);
+        active.make_ready(extent).map_err(failed)?;
+        Ok(Some(active))
     }
 
     /// Seals the active segment and begins a new one at the log end.
@@ -235,7 +248,7 @@ impl PartitionLog {
             let reason = "what it was cut to is not made right yet".to_owned();
             return Err(LogError::Failed { dir: self.files.dir.clone(), reason, is_full: false });
         }
-        let active = self.shown.read().active().cloned();
+        let active = self.ready_active()?;
         let base = writer.next_offset;
         if let Some(active) = &active
             && active.base < base

@@ -90,7 +90,7 @@ impl PartitionLog {
             }
             let end = writer.next_offset;
             if !writer.states.contains(&end) && !states.iter().any(|(offset, _)| *offset == end) {
-                let active = self.shown.read().active().cloned();
+                let active = self.ready_active()?;
                 if let Some(active) = &active {
                     active.write_indexes().map_err(LogError::io("write", active.log_path()))?;
                     segments.push(Arc::clone(active));

@@ -47,7 +47,7 @@ pub(super) fn take(files: &Files, names: &[String], report: &mut OpenReport) -> 
         match names::meaning(name) {
             Meaning::Segment(base, Kind::Log) => {
                 let path = dir.join(name);
-                let facts = disk.facts(&path).map_err(LogError::io("look at", &path))?;
+                let facts = disk.facts(&path).map_err(|error| LogError::io("look at", &path)(error))?;
                 match facts.is_dir {
                     true => report.note(format!("{} is a directory; it is left alone", path.display())),
                     false => inventory.segments.push((base, facts.bytes)),

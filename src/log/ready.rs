@@ -1,8 +1,9 @@
 //! Looking at a segment's indexes before they are first used, and making them anew.
 //!
-//! After a clean stop a start reads none of them; the first reader of a segment checks its indexes once, against the
-//! state file written when it was sealed, or (for segments of another making) against the batches themselves, and has
-//! wrong ones rebuilt. Nobody who uses an index needs to think of damage that was there before.
+//! A start reads none of them where a state file says all there is to know of a segment; whoever first needs the indexes
+//! of one, to read or to append, checks them once: against the state file written when it was sealed or when the log
+//! stopped, or (for segments of another making) against the batches themselves, and has wrong ones rebuilt. Nobody who
+//! uses an index needs to think of damage that was there before.
 
 use std::io;
 
@@ -35,7 +36,31 @@ pub(super) fn read_state(files: &Files, offset: Offset) -> io::Result<Result<Log
     }
 }
 
+/// What is known of a segment's indexes since the log was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// Nothing yet.
+    Unseen,
+    /// What the state says that the start went by; nothing was appended since.
+    Told(SegmentSummary),
+    /// They were looked at, and are right.
+    Ready,
+}
+
 impl Segment {
+    /// There is nothing left to look at.
+    pub fn set_ready(&self) {
+        *self.readiness.lock() = Readiness::Ready;
+    }
+
+    /// Takes over what a state says of a segment whose file ends there, and believes it of the indexes until they are
+    /// needed.
+    pub fn be_told(&self, summary: &SegmentSummary) {
+        self.set_growth(summary.growth);
+        self.set_bytes(summary.log_bytes);
+        *self.readiness.lock() = Readiness::Told(*summary);
+    }
+
     /// Takes sizes and indexes from a summary, for a segment that ends or goes on there. False if the index files
     /// do not look like it; then they must be rebuilt.
     pub fn resume(&self, summary: &SegmentSummary, exact: bool) -> io::Result<bool> {
@@ -69,19 +94,24 @@ impl Segment {
         Ok(self.time_index.last_on_file()? == Some(right))
     }
 
-    /// Checks the indexes of a sealed segment if nobody did yet. Gives where the segment really ends.
+    /// Checks the indexes if nobody did yet. Gives where the segment really ends.
     pub fn make_ready(&self, extent: Extent) -> io::Result<Extent> {
-        let mut checked = self.checked.lock();
-        if !*checked {
-            self.look(extent)?;
-            *checked = true;
+        let mut readiness = self.readiness.lock();
+        match *readiness {
+            Readiness::Ready => {}
+            Readiness::Told(summary) => {
+                self.compare(&summary, extent)?;
+                self.check_aborted(extent)?;
+            }
+            Readiness::Unseen => self.look(extent)?,
         }
+        *readiness = Readiness::Ready;
         Ok(Extent { end: extent.end.min(self.bytes()), ..extent })
     }
 
     /// Makes new indexes because a reader found the old ones wrong.
     pub fn repair(&self, extent: Extent) -> io::Result<()> {
-        let _alone = self.checked.lock();
+        let _alone = self.readiness.lock();
         ::log::warn!("{}: its indexes do not fit and are made anew", self.log_path().display());
         self.rebuild_indexes(extent.end, extent.bound, extent.gaps)
     }
@@ -100,7 +130,7 @@ impl Segment {
         self.remake_aborted(extent)
     }
 
-    /// Takes over the state that was written when the segment was sealed, and makes right what differs.
+    /// Takes over the state that was written when the segment ended there, and makes right what differs.
     fn compare(&self, summary: &SegmentSummary, extent: Extent) -> io::Result<()> {
         let found = self.bytes();
         if summary.log_bytes > found {

@@ -18,7 +18,7 @@ use super::inventory::{self, Inventory};
 use super::names::{self, Kind};
 use super::partition::{Failure, Mark, Recent, Sealed, Shown, Writer};
 use super::producers::Producers;
-use super::ready::read_state;
+use super::ready::{Readiness, read_state};
 use super::seek::Extent;
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, OpenAs, OpenReport};
@@ -57,6 +57,7 @@ pub(super) fn recover(
     let compaction = if was_compacted { Progress::read(files, report) } else { None };
     let gaps_below = compaction::gaps_below(compaction.as_ref(), settings);
     let mut found = inventory::take(files, &in_dir, report)?;
+    let flush_failed = in_dir.iter().any(|name| name == names::FLUSH_FAILED);
     let (state, vouched) = newest_state(files, &mut found, report);
     let known_end = state.as_ref().map_or(Offset::ZERO, |state| state.next_offset);
     let known_end = known_end.max(vouched).max(start.recovery_point);
@@ -118,8 +119,19 @@ pub(super) fn recover(
     sealed.retain(|sealed| segments.iter().any(|segment| Arc::ptr_eq(segment, &sealed.segment)));
     report.scanned_bytes = scanned_bytes;
     let log_start = segments.first().map_or(log_start, |first| log_start.max(first.base));
-    let mut recovered =
-        Assembly { files, settings, found, compaction, gaps_below, log_start, next, segments, whole, now };
+    let mut recovered = Assembly {
+        files,
+        settings,
+        found,
+        flush_failed,
+        compaction,
+        gaps_below,
+        log_start,
+        next,
+        segments,
+        whole,
+        now,
+    };
     recovered.sweep(state.as_ref(), report);
     let left = Left { producers, epochs, epochs_rebuilt, touched, sealed, remains, scanned: scanned_bytes > 0 };
     Ok(recovered.assemble(left, &begin, known_end, start.clean))
@@ -191,6 +203,11 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     }
     let sealed = segments.get(n + 1).is_some_and(|next| next.base == state.next_offset);
     let exact = sealed || file_bytes == summary.log_bytes;
+    if exact && n + 1 == segments.len() {
+        // Nothing came after the state: whoever needs the indexes first looks at them.
+        segment.be_told(&summary);
+        return Ok(Begin { segment: n, position: summary.log_bytes, offset: state.next_offset });
+    }
     if !segment.resume(&summary, exact).map_err(storage)? {
         walk.report.note(format!("the indexes of {} did not fit and were made anew", segment.log_path().display()));
         let rebuilt = segment.rebuild_indexes(summary.log_bytes, state.next_offset, walk.gaps_in(segment));
@@ -205,7 +222,7 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
         return Ok(if sealed { begin } else { Begin { segment: n, position, offset: state.next_offset } });
     }
     segment.check_aborted(extent).map_err(storage)?;
-    *segment.checked.lock() = true;
+    segment.set_ready();
     if !sealed {
         segment.set_bytes(file_bytes);
         return Ok(Begin { segment: n, position: summary.log_bytes, offset: state.next_offset });
@@ -316,6 +333,7 @@ struct Assembly<'a> {
     files: &'a Arc<Files>,
     settings: &'a LogSettings,
     found: Inventory,
+    flush_failed: bool,
     compaction: Option<Progress>,
     gaps_below: Offset,
     log_start: Offset,
@@ -352,8 +370,10 @@ impl Assembly<'_> {
         touched.retain(|segment| {
             last.is_some_and(|last| last.base != segment.base) && self.segments.iter().any(|s| Arc::ptr_eq(s, segment))
         });
-        if let Some(last) = last {
-            *last.checked.lock() = true;
+        if let Some(last) = last
+            && *last.readiness.lock() == Readiness::Unseen
+        {
+            last.set_ready();
         }
         let end = Mark {
             offset: self.next,
@@ -369,11 +389,6 @@ impl Assembly<'_> {
                 Mark { offset: begin.offset.min(self.next), segment, position: begin.position, total: 0 }
             }
             false => end,
-        };
-        // Where the disk does not say whether it is there, it may be.
-        let flush_failed = match self.files.disk.facts(&self.files.dir.join(names::FLUSH_FAILED)) {
-            Ok(_) => true,
-            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
         };
         let failure = (!remains.is_empty()).then(|| Failure {
             reason: "what follows a torn tail can't be removed".to_owned(),
@@ -400,8 +415,8 @@ impl Assembly<'_> {
             must_roll: !self.whole,
             compaction: self.compaction,
             unsafe_below: None,
-            flush_failed,
-            write_again: flush_failed && scanned,
+            flush_failed: self.flush_failed,
+            write_again: self.flush_failed && scanned,
             left_behind: false,
         };
         let shown = Shown {

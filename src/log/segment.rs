@@ -18,6 +18,7 @@ use super::file_pool::FileId;
 use super::files::Files;
 use super::indexes::{OffsetEntry, TimeEntry};
 use super::names::Kind;
+use super::ready::Readiness;
 use super::txn_index::{self, AbortedTxn, Tally};
 use super::verified::{Hole, Verified};
 use crate::base::Offset;
@@ -86,8 +87,8 @@ pub(super) struct Segment {
     pub index: EntryFile<OffsetEntry>,
     pub time_index: EntryFile<TimeEntry>,
     growth: Mutex<Growth>,
-    /// Whether the indexes were looked at since the log was opened; and whoever looks or rebuilds holds it.
-    pub checked: Mutex<bool>,
+    /// Held by whoever looks at the indexes or rebuilds them.
+    pub(super) readiness: Mutex<Readiness>,
     pub verified: Mutex<Verified>,
     bookmarks: Mutex<Bookmarks>,
     /// The file that is being appended to, or not yet synced: not the pool's to close.
@@ -111,7 +112,7 @@ impl Segment {
             index: EntryFile::empty(files, base),
             time_index: EntryFile::empty(files, base),
             growth: Mutex::new(growth),
-            checked: Mutex::new(false),
+            readiness: Mutex::new(Readiness::Unseen),
             verified: Mutex::new(Verified::default()),
             bookmarks: Mutex::default(),
             held: Mutex::new(None),
@@ -130,7 +131,7 @@ impl Segment {
         let segment = Segment::found(files, base, 0, growth);
         segment.verified.lock().trust_from(0);
         *segment.held.lock() = Some(file);
-        *segment.checked.lock() = true;
+        segment.set_ready();
         Ok(segment)
     }
 
@@ -393,7 +394,7 @@ impl Segment {
         segment.time_index.pin(Some(time_index));
         segment.verified.lock().trust_from(0);
         *segment.held.lock() = Some(log);
-        *segment.checked.lock() = true;
+        segment.set_ready();
         segment
     }
 

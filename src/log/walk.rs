@@ -103,15 +103,15 @@ impl<'a> Walk<'a> {
         position: u64,
         next_base: Option<Offset>,
     ) -> Result<Ending, LogError> {
-        let storage = LogError::io("recover", segment.log_path());
         let before = segment.bytes();
         if position > 0 && position == before && next_base.is_none() {
             // After a clean stop: the state says all there is to know.
             segment.verified.lock().trust_from(position);
             return Ok(Ending::Whole);
         }
+        let storage = LogError::io("recover", segment.log_path());
         let ending = self.segment_io(segment, position, next_base).map_err(storage)?;
-        *segment.checked.lock() = true;
+        segment.set_ready();
         let storage = LogError::io("look at the indexes of", segment.log_path());
         if before == 0 && !segment.has_index_files().map_err(storage)? {
             return Ok(ending);
@@ -265,7 +265,7 @@ impl<'a> Walk<'a> {
         let reached = surveyed.map_err(storage)?;
         self.scanned_bytes += end;
         self.missing(segment, segment.bytes(), reached, bound);
-        *segment.checked.lock() = true;
+        segment.set_ready();
         Ok(())
     }
 
@@ -402,6 +402,7 @@ pub(super) fn finish_rewind(
 }
 
 fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
+    let extent = segment.make_ready(Extent { end: mark.position, bound: mark.offset, gaps })?;
     let limit = segment.relative(mark.offset);
     segment.index.truncate(|entry| entry.relative < limit)?;
     let last_entry = segment.index.last();
@@ -422,7 +423,6 @@ fn rewind_segment(segment: &Segment, mark: Mark, gaps: bool) -> io::Result<()> {
         growth.max_timestamp_offset = segment.offset(last.relative);
     }
     let file = segment.log_file()?;
-    let extent = Extent { end: mark.position, bound: mark.offset, gaps };
     let mut scanner = segment.scanner(&*file, 0, segment.base, extent, Verify::Nothing);
     if let Some(entry) = last_entry {
         scanner.jump(u64::from(entry.position), segment.base);

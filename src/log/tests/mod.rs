@@ -8,6 +8,7 @@ mod damage;
 mod failures;
 mod gaps;
 mod inspect;
+mod later;
 mod model;
 mod producers;
 mod reads;
