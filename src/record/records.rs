@@ -53,7 +53,91 @@ pub struct RecordIter<'a> {
     count: i32,
 }
 
+/// The next eight bytes of a record, from which short numbers are taken without looking for the end each time.
+#[derive(Clone, Copy)]
+struct Front {
+    word: u64,
+    at: usize,
+    loaded_to: usize,
+}
+
+impl Front {
+    const BYTES: usize = 8;
+
+    #[inline(always)]
+    fn at(bytes: &[u8], at: usize) -> Option<Front> {
+        let word = u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+        Some(Front { word, at, loaded_to: at + Front::BYTES })
+    }
+
+    #[inline(always)]
+    fn skip(&mut self, bytes: u32) {
+        self.word >>= 8 * bytes;
+        self.at += bytes as usize;
+    }
+
+    /// A varint of at most three bytes as it is written, zigzagged. It counts only if [`is_true`](Self::is_true) says so after it.
+    #[inline(always)]
+    fn number(&mut self) -> Option<u32> {
+        let word = self.word as u32;
+        let (value, bytes) = match word {
+            _ if word & 0x80 == 0 => (word & 0x7f, 1),
+            _ if word & 0x8000 == 0 => (word & 0x7f | word >> 1 & 0x3f80, 2),
+            _ if word & 0x80_0000 == 0 => (word & 0x7f | word >> 1 & 0x3f80 | word >> 2 & 0x1f_c000, 3),
+            _ => return None,
+        };
+        self.skip(bytes);
+        Some(value)
+    }
+
+    /// Whether what was taken was there.
+    #[inline(always)]
+    fn is_true(self) -> bool {
+        self.at <= self.loaded_to
+    }
+}
+
 impl<'a> RecordIter<'a> {
+    /// A record as nearly all of them are: short numbers, a value, no headers. Everything else is left to
+    /// [`read`](Self::read), which says what is wrong, too.
+    #[inline(always)]
+    fn read_plain(&mut self) -> Option<RecordView<'a>> {
+        let rest = self.rest;
+        let unzigzag = |raw: u32| (raw >> 1) as i32 ^ -((raw & 1) as i32);
+        let mut front = Front::at(rest, 0)?;
+        let length = front.number()?;
+        let end = front.at + (length >> 1) as usize;
+        // One byte of attributes, which mean nothing in format 2.
+        front.skip(1);
+        let (timestamp, offset) = (front.number()?, front.number()?);
+        if !front.is_true() {
+            return None;
+        }
+        let mut front = Front::at(rest, front.at)?;
+        let key = match front.number()? {
+            // -1, which is null.
+            1 => None,
+            key_length if key_length & 1 == 0 => {
+                let key = rest.get(front.at..front.at + (key_length >> 1) as usize)?;
+                front = Front::at(rest, front.at + key.len())?;
+                Some(key)
+            }
+            _ => return None,
+        };
+        let value_length = front.number()?;
+        let value_end = front.at + (value_length >> 1) as usize;
+        // Behind the value stands the number of headers, and then nothing.
+        if (length | value_length) & 1 != 0 || !front.is_true() || value_end + 1 != end {
+            return None;
+        }
+        let (value, (0, next)) = (rest.get(front.at..value_end)?, rest.get(value_end..)?.split_first()?) else {
+            return None;
+        };
+        self.rest = next;
+        let (offset_delta, timestamp_delta) = (unzigzag(offset), unzigzag(timestamp).into());
+        Some(RecordView { offset_delta, timestamp_delta, key, value: Some(value), header_count: 0, headers: &[] })
+    }
+
     #[inline(always)]
     fn read(&mut self) -> Result<RecordView<'a>, &'static str> {
         let (length, used) = read_i32(self.rest).ok_or("its length can't be read")?;
@@ -94,6 +178,9 @@ impl<'a> Iterator for RecordIter<'a> {
             return self.end().map(Err);
         }
         self.index += 1;
+        if let Some(record) = self.read_plain() {
+            return Some(Ok(record));
+        }
         Some(self.read().map_err(|reason| self.broken(reason)))
     }
 }
@@ -237,6 +324,47 @@ mod tests {
                 }
             }
         }
+    }
+
+    proptest! {
+        /// Whatever the bytes are, the quick way says the same as the careful one, or nothing.
+        #[test]
+        fn both_ways_of_reading_agree(records in some_records(), flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4)) {
+            let mut bytes = build(&records, Codec::None).split_off(crate::record::HEADER_BYTES);
+            for (at, flip) in flips {
+                let at = at.index(bytes.len());
+                bytes[at] ^= flip;
+            }
+            let (mut rest, mut quick) = (&bytes[..], 0);
+            while !rest.is_empty() {
+                let mut careful = RecordIter { rest, index: 0, count: 1 };
+                let mut plain = careful.clone();
+                let expected = careful.read();
+                if let Some(record) = plain.read_plain() {
+                    prop_assert_eq!((Ok(record), plain.rest), (expected, careful.rest));
+                    quick += 1;
+                }
+                if expected.is_err() {
+                    break;
+                }
+                rest = careful.rest;
+            }
+            prop_assert!(quick <= records.len());
+        }
+    }
+
+    #[test]
+    fn most_records_are_read_the_quick_way() {
+        let records: Vec<OwnedRecord> = (0..20_000)
+            .map(|i| (i / 100, (i % 2 == 0).then(|| b"key".to_vec()), Some(vec![b'v'; i as usize % 300]), vec![]))
+            .collect();
+        let bytes = build(&records, Codec::None).split_off(crate::record::HEADER_BYTES);
+        let mut iter = RecordIter { rest: &bytes, index: 0, count: 20_000 };
+        let mut quick = 0;
+        while iter.read_plain().is_some() || iter.read().is_ok() {
+            quick += usize::from(iter.rest.len() >= 2 * Front::BYTES);
+        }
+        assert!(quick >= 19_990, "{quick}");
     }
 
     #[test]
