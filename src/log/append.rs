@@ -177,12 +177,7 @@ impl PartitionLog {
             failure.is_full = is_disk_full(&error);
             return Err(refused(failure));
         }
-        let (segments, gaps_below) = {
-            let shown = self.shown.read();
-            (shown.segments.clone(), shown.gaps_below)
-        };
-        let tidied = self.remove_remains(writer);
-        if let Err(error) = tidied.and_then(|()| walk::finish_rewind(&self.files, writer, &segments, gaps_below)) {
+        if let Err(error) = self.make_right(writer) {
             let failure = writer.failure.insert(Failure {
                 reason: format!("what it was cut to can't be made right: {error}"),
                 is_full: false,
@@ -194,15 +189,22 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Removes what was behind the end.
-    fn remove_remains(&self, writer: &mut Writer) -> io::Result<()> {
+    /// Does what the disk let no cut do: removes what was behind the end, and reads back what stands beside the data.
+    pub(super) fn make_right(&self, writer: &mut Writer) -> io::Result<()> {
         while let Some(segment) = writer.remains.last() {
             segment.remove()?;
             writer.remains.pop();
             // The names must be gone for good before anything that takes their offsets is acknowledged.
             writer.names_made += 1;
         }
-        Ok(())
+        if writer.rewind_due.is_none() {
+            return Ok(());
+        }
+        let (segments, gaps_below) = {
+            let shown = self.shown.read();
+            (shown.segments.clone(), shown.gaps_below)
+        };
+        walk::finish_rewind(&self.files, writer, &segments, gaps_below)
     }
 
     /// Room was made: the next append finds out at once whether the disk works again.

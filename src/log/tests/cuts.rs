@@ -126,3 +126,26 @@ fn what_stands_beside_a_log_that_was_cut_is_made_right_before_it_goes_on() {
     assert_eq!(log.aborted_transactions(Offset(0), Offset(2)).expect("readable"), []);
     assert_eq!(log.last_stable_offset(Offset(2)), Offset(2));
 }
+
+/// A stop that leaves no state behind would have the next start believe whatever it finds.
+#[test]
+fn a_stop_does_what_the_disk_let_no_cut_do() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    append(&log, &by_producer(7, 0, 1), 0).expect("appended");
+    log.flush().expect("flushed");
+    append(&log, &by_producer(7, 1, 1), 0).expect("appended");
+    disk.watch(|operation, _| {
+        matches!(operation, Operation::SyncData | Operation::Open).then(|| io::ErrorKind::Other.into())
+    });
+    log.flush().expect_err("refused");
+    log.close().expect_err("refused");
+    assert!(!log.is_vouched_for());
+    disk.unwatch();
+    log.close().expect("closed");
+    assert!(log.is_vouched_for());
+    drop(log);
+    let (log, report) = place.open(&small(), OpenAs::clean());
+    assert_eq!((log.log_end(), report.scanned_bytes), (Offset(1), 0), "{report:?}");
+    assert!(!append(&log, &by_producer(7, 1, 1), 0).expect("it comes next").duplicate);
+}
