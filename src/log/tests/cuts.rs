@@ -8,7 +8,7 @@ use crate::base::Offset;
 use crate::log::bounds::PROBE_INTERVAL_MS;
 use crate::log::memory_disk::{MemoryDisk, Operation};
 use crate::log::testing::*;
-use crate::log::{Disk, OpenAs, PartitionLog};
+use crate::log::{Disk, FlushPolicy, LogSettings, OpenAs, PartitionLog};
 
 fn memory() -> (MemoryDisk, Place) {
     let disk = MemoryDisk::new();
@@ -148,4 +148,20 @@ fn a_stop_does_what_the_disk_let_no_cut_do() {
     let (log, report) = place.open(&small(), OpenAs::clean());
     assert_eq!((log.log_end(), report.scanned_bytes), (Offset(1), 0), "{report:?}");
     assert!(!append(&log, &by_producer(7, 1, 1), 0).expect("it comes next").duplicate);
+}
+
+/// Names reach the disk in any order; a log whose first segment is lost with its name would seem to begin later.
+#[test]
+fn a_second_segment_is_not_there_before_the_first() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&LogSettings { flush_policy: FlushPolicy::Os, ..small() }, OpenAs::unclean());
+    for n in 0..8 {
+        append(&log, &batch(1, 100, n), n).expect("appended");
+    }
+    assert_eq!(log.segment_count(), 2);
+    drop(log);
+    let mut is_first = true;
+    disk.crash_choosing(|_, _| !std::mem::take(&mut is_first), |_, _, cached| cached.to_vec());
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    assert_eq!((log.log_start(), log.log_end()), (Offset(0), Offset(8)));
 }
