@@ -402,17 +402,18 @@ impl Core {
     /// Flushes and closes everything, so that the next start needs no recovery. Called once nobody appends any more.
     pub fn close(&self) -> Result<(), String> {
         let mut first_failure = self.checkpoint_logs();
-        let mut all_online = true;
+        let mut all_known = true;
         for topic in self.topics().iter() {
             for partition in &topic.partitions {
                 let Some(log) = partition.online() else {
-                    all_online = false;
+                    all_known = false;
                     continue;
                 };
                 if let Err(error) = log.close() {
                     ::log::error!("{}: {error}", partition.name());
                     first_failure.get_or_insert(format!("{}: {error}", partition.name()));
                 }
+                all_known &= log.is_vouched_for();
             }
         }
         if let Err(error) = self.write_checkpoints() {
@@ -424,8 +425,8 @@ impl Core {
         if let Some(failure) = first_failure {
             return Err(failure);
         }
-        if !all_online {
-            // Nobody has looked at what is offline.
+        if !all_known {
+            // Nobody has looked at what is offline, and what the disk did not let a cut do is still to be done.
             return Ok(());
         }
         self.data.note_clean_stop().map_err(|error| format!("the clean stop can't be noted: {error}"))

@@ -177,12 +177,7 @@ impl PartitionLog {
             failure.is_full = is_disk_full(&error);
             return Err(refused(failure));
         }
-        let (segments, gaps_below) = {
-            let shown = self.shown.read();
-            (shown.segments.clone(), shown.gaps_below)
-        };
-        let tidied = self.remove_remains(writer);
-        if let Err(error) = tidied.and_then(|()| walk::finish_rewind(&self.files, writer, &segments, gaps_below)) {
+        if let Err(error) = self.make_right(writer) {
             let failure = writer.failure.insert(Failure {
                 reason: format!("what it was cut to can't be made right: {error}"),
                 is_full: false,
@@ -194,15 +189,22 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Removes what was behind the end.
-    fn remove_remains(&self, writer: &mut Writer) -> io::Result<()> {
+    /// Does what the disk let no cut do: removes what was behind the end, and reads back what stands beside the data.
+    pub(super) fn make_right(&self, writer: &mut Writer) -> io::Result<()> {
         while let Some(segment) = writer.remains.last() {
             segment.remove()?;
             writer.remains.pop();
             // The names must be gone for good before anything that takes their offsets is acknowledged.
             writer.names_made += 1;
         }
-        Ok(())
+        if writer.rewind_due.is_none() {
+            return Ok(());
+        }
+        let (segments, gaps_below) = {
+            let shown = self.shown.read();
+            (shown.segments.clone(), shown.gaps_below)
+        };
+        walk::finish_rewind(&self.files, writer, &segments, gaps_below)
     }
 
     /// Room was made: the next append finds out at once whether the disk works again.
@@ -255,8 +257,10 @@ impl PartitionLog {
         {
             active.seal().map_err(LogError::io("write the indexes of", active.log_path()))?;
         }
-        if writer.settings.cleanup_compact && writer.compaction.is_none() {
-            self.note_beginning(writer, active.is_none())?;
+        match active {
+            None if writer.settings.cleanup_compact && writer.compaction.is_none() => self.note_beginning(writer)?,
+            Some(_) if writer.names_synced == 0 && writer.names_made > 0 => self.settle_names(writer)?,
+            _ => {}
         }
         let growth = Growth::new(base, now.wall_ms, writer.settings.index_interval_bytes);
         let segment = Segment::create(&self.files, base, growth)
@@ -280,19 +284,21 @@ impl PartitionLog {
     }
 
     /// A log that is compacted later on may have gaps; one that began here has none before that, and says so from its
-    /// first segment on. That must be durable when there is a second one, behind which a gap could be taken for another
-    /// broker's.
-    fn note_beginning(&self, writer: &mut Writer, is_first: bool) -> Result<(), LogError> {
+    /// first segment on.
+    fn note_beginning(&self, writer: &mut Writer) -> Result<(), LogError> {
+        let path = self.files.dir.join(names::BEGAN_HERE);
+        let made = self.files.while_ours(|| self.files.disk.open(&path, OpenMode::Create).map(drop));
+        made.map_err(LogError::io("create", path))?;
+        writer.names_made += 1;
+        Ok(())
+    }
+
+    /// Nothing was flushed yet, and there is to be another segment. Should a power cut leave that one and take the name of
+    /// the first, the log would seem to begin there.
+    fn settle_names(&self, writer: &mut Writer) -> Result<(), LogError> {
         let (disk, dir) = (&*self.files.disk, &self.files.dir);
-        if is_first {
-            let path = dir.join(names::BEGAN_HERE);
-            let made = self.files.while_ours(|| disk.open(&path, OpenMode::Create).map(drop));
-            made.map_err(LogError::io("create", path))?;
-            writer.names_made += 1;
-        } else if writer.names_synced == 0 && writer.names_made > 0 {
-            self.files.while_ours(|| disk.sync_dir(dir)).map_err(LogError::io("flush", dir))?;
-            writer.names_synced = writer.names_made;
-        }
+        self.files.while_ours(|| disk.sync_dir(dir)).map_err(LogError::io("flush", dir))?;
+        writer.names_synced = writer.names_made;
         Ok(())
     }
 

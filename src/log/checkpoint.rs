@@ -47,6 +47,12 @@ impl PartitionLog {
         self.begin_checkpoint()?.complete(false)
     }
 
+    /// A state file says how the log ends; without one a start must not take what it finds for what was there.
+    pub fn is_vouched_for(&self) -> bool {
+        let writer = self.writer.lock();
+        writer.states.contains(&writer.next_offset)
+    }
+
     /// A clean stop: after it, a start reads no log data. The log can still be used.
     pub fn close(&self) -> Result<(), LogError> {
         if self.wants_checkpoint() {
@@ -66,6 +72,7 @@ impl PartitionLog {
         let mut writer = self.writer.lock();
         self.check_retired()?;
         self.write_again(&mut writer)?;
+        let is_right = self.make_right(&mut writer).is_ok();
         // Under one hold of the lock: a state must not speak of what the ticket does not sync.
         let ticket = self.ticket(turn, &writer);
         let disk = &*self.files.disk;
@@ -77,7 +84,7 @@ impl PartitionLog {
         };
         // Data whose fsync failed must be verified again by the next start: no state may vouch for it.
         let oldest = self.shown.read().segments.first().map_or(Offset(i64::MAX), |first| first.base);
-        let safe = writer.unsafe_below.is_none_or(|offset| oldest >= offset) && writer.rewind_due.is_none();
+        let safe = is_right && writer.unsafe_below.is_none_or(|offset| oldest >= offset);
         if safe {
             writer.unsafe_below = None;
             for sealed in &writer.sealed {

@@ -8,7 +8,7 @@ use crate::base::Offset;
 use crate::log::bounds::PROBE_INTERVAL_MS;
 use crate::log::memory_disk::{MemoryDisk, Operation};
 use crate::log::testing::*;
-use crate::log::{Disk, OpenAs, PartitionLog};
+use crate::log::{Disk, FlushPolicy, LogSettings, OpenAs, PartitionLog};
 
 fn memory() -> (MemoryDisk, Place) {
     let disk = MemoryDisk::new();
@@ -125,4 +125,44 @@ fn what_stands_beside_a_log_that_was_cut_is_made_right_before_it_goes_on() {
     log.flush().expect("flushed");
     assert_eq!(log.aborted_transactions(Offset(0), Offset(2)).expect("readable"), []);
     assert_eq!(log.last_stable_offset(Offset(2)), Offset(2));
+}
+
+/// A stop that leaves no state behind would have the next start believe whatever it finds.
+#[test]
+fn a_stop_does_what_the_disk_let_no_cut_do() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    append(&log, &by_producer(7, 0, 1), 0).expect("appended");
+    log.flush().expect("flushed");
+    append(&log, &by_producer(7, 1, 1), 0).expect("appended");
+    disk.watch(|operation, _| {
+        matches!(operation, Operation::SyncData | Operation::Open).then(|| io::ErrorKind::Other.into())
+    });
+    log.flush().expect_err("refused");
+    log.close().expect_err("refused");
+    assert!(!log.is_vouched_for());
+    disk.unwatch();
+    log.close().expect("closed");
+    assert!(log.is_vouched_for());
+    drop(log);
+    let (log, report) = place.open(&small(), OpenAs::clean());
+    assert_eq!((log.log_end(), report.scanned_bytes), (Offset(1), 0), "{report:?}");
+    assert!(!append(&log, &by_producer(7, 1, 1), 0).expect("it comes next").duplicate);
+}
+
+/// Names reach the disk in any order; a log whose first segment is lost with its name would seem to begin later.
+#[test]
+fn a_second_segment_is_not_there_before_the_first() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&LogSettings { flush_policy: FlushPolicy::Os, ..small() }, OpenAs::unclean());
+    for n in 0..8 {
+        append(&log, &batch(1, 100, n), n).expect("appended");
+    }
+    assert_eq!(log.segment_count(), 2);
+    drop(log);
+    let mut is_first = true;
+    disk.crash_choosing(|_, _| !std::mem::take(&mut is_first), |_, _, cached| cached.to_vec());
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    // What was lost is the second.
+    assert_eq!((log.log_start(), log.log_end()), (Offset(0), Offset(5)));
 }
