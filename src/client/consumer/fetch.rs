@@ -56,7 +56,8 @@ impl Consumer {
             }
             self.cluster.patience().check()?;
             let outage_begins = self.outage().is_some() && !std::mem::replace(&mut self.outage_seen, true);
-            if self.is_done() || outage_begins || !self.news.is_empty() || until.is_some_and(|until| until <= now) {
+            let has_news = std::mem::take(&mut self.has_news);
+            if self.is_done() || outage_begins || has_news || until.is_some_and(|until| until <= now) {
                 return Ok(None);
             }
             let timers = [until, self.next_timer(now)];

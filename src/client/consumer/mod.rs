@@ -135,6 +135,8 @@ pub struct Consumer {
     /// `next` has returned since it began.
     outage_seen: bool,
     news: Vec<TopicNews>,
+    /// `next` has not returned since the last of them.
+    has_news: bool,
 }
 
 impl Consumer {
@@ -151,6 +153,7 @@ impl Consumer {
             outage: None,
             outage_seen: false,
             news: Vec::new(),
+            has_news: false,
         }
     }
 

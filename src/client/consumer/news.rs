@@ -38,6 +38,7 @@ impl Consumer {
             let news = TopicNews::Gone(assigned.name.clone());
             if !self.news.contains(&news) {
                 self.news.push(news);
+                self.has_news = true;
             }
         }
     }
@@ -65,6 +66,7 @@ impl Consumer {
             let news = TopicNews::Anew(assigned.name.clone());
             if !self.news.contains(&news) {
                 self.news.push(news);
+                self.has_news = true;
             }
         }
         Ok(())
