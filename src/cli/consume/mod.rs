@@ -88,7 +88,7 @@ struct RangeArgs {
     partitions: Option<PartitionList>,
 
     /// Stop after N records
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     count: Option<u64>,
 
     /// Stop before this offset of each partition; takes what -o takes
