@@ -102,7 +102,13 @@ fn it_never_creates_a_topic() {
         complaint,
         "rafka-consume: error: topic \"Paymnts\" does not exist\n  hint: did you mean \"Payments\"?\n"
     );
-    consume(&server, &["-f", "Other"]).failed(1);
+    let complaint = consume(&server, &["-f", "Other"]).failed(1);
+    assert_eq!(
+        complaint,
+        "rafka-consume: error: topic \"Other\" does not exist\n  \
+         hint: rafka-admin wait --topic Other --records 0 waits until somebody has made it\n"
+    );
+    run(ADMIN, &server.bootstrap(), &["wait", "--topic", "Payments", "--records", "0"], b"").ok();
     let topics = run(ADMIN, &server.bootstrap(), &["list-topics", "--output", "plain"], b"").text();
     assert_eq!(topics.lines().count(), 1, "{topics}");
 }
@@ -119,7 +125,11 @@ fn a_group_goes_on_where_it_stopped() {
     assert!(all.into_iter().eq(0..1000), "each line exactly once");
     assert_eq!(consume(&server, &["-g", "g", "T"]).text(), "");
     // What the group has, -o does not change, but --reset does; and --no-commit leaves it where it is.
-    assert_eq!(consume(&server, &["-g", "g", "-o", "earliest", "T"]).text(), "");
+    let ran = consume(&server, &["-g", "g", "-o", "earliest", "T"]);
+    assert_eq!((ran.code, ran.stdout.as_slice()), (0, &b""[..]));
+    let told = "rafka-consume: warning: group \"g\" has a place, and goes on there; --reset starts at -o\n";
+    assert_eq!(ran.stderr, told);
+    assert_eq!(consume(&server, &["-g", "g", "-o", "stored", "T"]).text(), "");
     assert_eq!(consume(&server, &["-g", "g", "--reset", "--no-commit", "T"]).text().lines().count(), 1000);
     assert_eq!(consume(&server, &["-g", "g", "T"]).text(), "");
     assert_eq!(consume(&server, &["-g", "g", "--reset", "-o", "-1", "T"]).text().lines().count(), 3);
@@ -167,6 +177,26 @@ fn a_reader_that_leaves_ends_it_quietly() {
     reader.close_stdout();
     let ran = reader.end();
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+}
+
+/// What was in the pipe of a reader that died is for the next one.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_group_does_not_commit_what_a_dead_reader_left_in_the_pipe() {
+    let server = Server::start(&["--topic", "T"]);
+    produce(&server, &["T"], &numbers(0..5));
+    let mut reader = Running::start(CONSUME, &server.bootstrap(), &["-f", "-g", "g", "--commit-interval", "10ms", "T"]);
+    (0..5).for_each(|i| assert_eq!(reader.line(), format!("{i}\n")));
+    // More than the pipe holds, so that the reader's death comes in the middle.
+    produce(&server, &["T"], &numbers(5..20_000));
+    assert_eq!(reader.line(), "5\n");
+    reader.close_stdout();
+    let ran = reader.end();
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let rest = consume(&server, &["-g", "g", "T"]).text();
+    let first: u64 = rest.lines().next().and_then(|line| line.parse().ok()).expect("what was not taken comes again");
+    // It took 8 KiB at most with its first look.
+    assert!((5..=2000).contains(&first), "{first}");
 }
 
 #[test]
@@ -240,4 +270,66 @@ fn damage_is_an_error_or_is_skipped_by_name() {
     let ran = consume(&server, &["--skip-damaged", "--format", "%o ", "T"]);
     assert_eq!((ran.code, String::from_utf8_lossy(&ran.stdout).as_ref()), (0, "0 1 3 4 5 "), "{}", ran.stderr);
     assert!(ran.stderr.contains("warning: skipped offset 2 of T/0"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_spoken_of_once_and_waited_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start_in(dir.path(), &["--topic", "T"]);
+    common::set_topic(&server, "T", "segment.bytes", "200");
+    for i in 0..6 {
+        produce(&server, &["T"], &format!("{}\n", i.to_string().repeat(100)));
+    }
+    assert_eq!(server.stop(), 0);
+    // Sealed files are opened when somebody reads them.
+    let mut server = common::command(dir.path(), &[]);
+    let log = dir.path().join("broker.log");
+    server.stderr(fs::File::create(&log).expect("a file"));
+    let server = Server::spawn(&mut server);
+    let first = dir.path().join("T/partition-0").join(format!("{:020}.log", 0));
+    let aside = dir.path().join("aside");
+    fs::rename(&first, &aside).expect("moved away");
+
+    let mut reader = Running::start(CONSUME, &server.bootstrap(), &["-f", "-c", "6", "--format", "%o\n", "T"]);
+    let note = reader.note();
+    assert!(note.contains("warning: reading T/0: the broker can't") && note.ends_with("trying again\n"), "{note}");
+    let complaints = || fs::read_to_string(&log).expect("the broker's log").matches("T/0 can't be read").count();
+    common::until("the broker says it, too", || (complaints() > 0).then_some(()));
+    fs::rename(&aside, &first).expect("moved back");
+    let ran = reader.end();
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "one note and no more");
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), numbers(0..6));
+    assert_eq!(complaints(), 1);
+}
+
+#[test]
+fn a_follower_tells_of_a_deleted_topic_and_reads_the_next_of_its_name_from_its_start() {
+    let server = Server::start(&["--topic", "T"]);
+    let admin = |args: &[&str]| run(ADMIN, &server.bootstrap(), args, b"").ok();
+    produce(&server, &["T"], &numbers(0..10));
+    let group = ["-f", "-g", "g", "--commit-interval", "10ms", "-o", "latest", "T"];
+    let mut readers = [&["-f", "T"][..], &group].map(|args| Running::start(CONSUME, &server.bootstrap(), args));
+    (0..10).for_each(|i| assert_eq!(readers[0].line(), format!("{i}\n")));
+    admin(&["wait", "--group", "g", "--lag", "0", "--timeout", "60s"]);
+    produce(&server, &["T"], "10\n");
+    readers.iter_mut().for_each(|reader| assert_eq!(reader.line(), "10\n"));
+    admin(&["delete-topic", "-y", "T"]);
+    for reader in &mut readers {
+        assert_eq!(
+            reader.note(),
+            "rafka-consume: warning: topic \"T\" was deleted; waiting for another of that name\n"
+        );
+    }
+    // More than the first one had: its offsets would be good ones, and skip something.
+    produce(&server, &["T"], &numbers(100..120));
+    for mut reader in readers {
+        let note = reader.note();
+        assert!(note.contains("topic \"T\" was deleted and made anew"), "{note}");
+        (100..120).for_each(|i| assert_eq!(reader.line(), format!("{i}\n")));
+        reader.signal("TERM");
+        let ran = reader.end();
+        assert_eq!((ran.code, ran.stderr.as_str()), (130, ""));
+    }
+    produce(&server, &["T"], "120\n");
+    assert_eq!(consume(&server, &["-g", "g", "T"]).text(), "120\n");
 }

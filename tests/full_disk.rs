@@ -174,6 +174,7 @@ fn on_a_full_disk_producers_wait_and_all_else_goes_on() {
     });
     assert_eq!(code, ErrorCode::KafkaStorageError, "{sentence}");
     assert!(code.is_retriable() && sentence.contains("No space left on device"), "{sentence}");
+    assert!(sentence.contains("); deleting topics"), "from the first one on: {sentence}");
     let text = server.text("PRODUCE t - x\n");
     assert!(text.starts_with("ERR KAFKA_STORAGE_ERROR "), "{text}");
     // A decision may still fit behind the last one. What does not is refused with a sentence, and changes nothing.

@@ -224,8 +224,38 @@ fn batches_too_large_for_the_topic_are_cut_smaller() {
     let complaint = produce(&server, &["Small"], &too_long).failed(1);
     assert!(complaint.contains("line 2: ") && complaint.contains("MESSAGE_TOO_LARGE"), "{complaint}");
     assert!(complaint.contains("tail -n +2"), "{complaint}");
+    assert!(complaint.contains("hint: rafka-admin set-config topic/Small max.message.bytes="), "{complaint}");
     let complaint = produce(&server, &["-X", "max.request.size=100", "Small"], &too_long).failed(1);
     assert!(complaint.contains("line 2: it is longer than 100 bytes"), "{complaint}");
+}
+
+#[test]
+fn a_topic_that_cannot_be_comes_with_the_reason() {
+    let server = Server::start(&["--topic", "a.b"]);
+    let complaint = produce(&server, &["a_b"], "x\n").failed(1);
+    let asked = run(ADMIN, &server.bootstrap(), &["create-topic", "a_b"], b"").failed(1);
+    let reason = asked.trim_end().rsplit("): ").next().expect("the broker's words");
+    assert!(reason.contains("a.b") && complaint.contains(reason), "{complaint}{asked}");
+    let complaint = produce(&server, &["__consumer_offsets"], "x\n").failed(1);
+    assert_eq!(
+        complaint,
+        "rafka-produce: error: \"__consumer_offsets\" is the brokers' own topic: only they write it\n"
+    );
+}
+
+#[test]
+fn a_topic_that_goes_is_named_once() {
+    let server = Server::start(&["--topic", "T"]);
+    let patience = ["-X", "request.timeout.ms=500", "-X", "delivery.timeout.ms=1500", "--report", "T"];
+    let mut writer = Running::start(PRODUCE, &server.bootstrap(), &patience);
+    writer.write("one\n");
+    assert_eq!(writer.line(), "T\t0\t0\n");
+    run(ADMIN, &server.bootstrap(), &["delete-topic", "-y", "T"], b"").ok();
+    writer.write("two\n");
+    let complaint = writer.end().failed(1);
+    let error = complaint.lines().find(|line| line.contains(" error: ")).expect("an error");
+    assert_eq!(error.matches("UNKNOWN_TOPIC_OR_PARTITION").count(), 1, "{complaint}");
+    assert!(complaint.contains("hint: the topic may have been deleted; delivered: 1 line"), "{complaint}");
 }
 
 #[test]

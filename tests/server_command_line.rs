@@ -157,7 +157,10 @@ fn settings_that_cannot_be_are_refused_with_the_nearest_that_can() {
         ),
         (&["-X", "num.partitions=0"], "num.partitions: \"0\" is not allowed"),
         (&["--listen", "9092"], "an address is HOST:PORT, such as 127.0.0.1:9092"),
-        (&["--listen", "A=127.0.0.1:1", "--listen", "A=127.0.0.1:2"], "two listeners have this name"),
+        (
+            &["--listen", "A=127.0.0.1:1", "--listen", "A=127.0.0.1:2"],
+            "two listeners have this name; --listen NAME=ADDR",
+        ),
         (&["--advertise", "FOO=host:1"], "no listener has this name"),
         (&["--topic", "a/b"], "has the character '/'"),
         (

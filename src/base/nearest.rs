@@ -7,9 +7,14 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
     candidates
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len().min(wanted.len()) / 4)
+        .filter(|(distance, name)| *distance <= mistakes_allowed(name.len().min(wanted.len())))
         .min()
         .map(|(_, name)| name)
+}
+
+/// In a short word, two wrong letters make another word.
+fn mistakes_allowed(length: usize) -> usize {
+    if length < 2 { 0 } else { 1 + length / 6 }
 }
 
 #[cfg(test)]
@@ -23,5 +28,8 @@ mod tests {
         assert_eq!(nearest("payments", names), Some("Payments"));
         assert_eq!(nearest("Lgos", names), Some("Logs"));
         assert_eq!(nearest("Orders", names), None);
+        assert_eq!(nearest("nope", ["Copy"]), None);
+        assert_eq!(nearest("a", ["b"]), None);
+        assert_eq!(nearest("A", ["a"]), Some("a"));
     }
 }

@@ -84,6 +84,9 @@ pub struct Core {
     checkpoint_writer: Mutex<BTreeMap<TopicPartition, Checkpoint>>,
     /// Of checkpoints that can't be taken.
     complaints: Complaints,
+    /// Of what can't be read for those who fetch. One who gets something proves nothing of the file that another
+    /// lacks, so each reason is said once until the next start.
+    unread: Complaints,
     file_pool: Arc<FilePool>,
     reserve: Reserve,
     /// Of connections that the broker ends or does not take.
@@ -128,6 +131,7 @@ impl Core {
             cleaner: Cleaner::default(),
             checkpoint_writer: Mutex::default(),
             complaints: Complaints::default(),
+            unread: Complaints::default(),
             file_pool: FilePool::new(OPEN_SEALED_FILES_MAX),
             reserve,
             connection_lines: LineLimit::per_minute(CONNECTION_LINES_PER_MINUTE),
@@ -174,6 +178,10 @@ impl Core {
     }
 
     /// What is kept back for when the disk is full.
+    pub fn unread(&self) -> &Complaints {
+        &self.unread
+    }
+
     pub fn reserve(&self) -> &Reserve {
         &self.reserve
     }

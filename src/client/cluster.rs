@@ -35,7 +35,7 @@ pub enum Node {
 }
 
 /// What was answered about a topic that was named.
-type Answered = (String, Result<Topic, ErrorCode>);
+pub(crate) type Answered = (String, Result<Topic, ErrorCode>);
 
 #[derive(Debug)]
 pub struct Cluster {
@@ -187,9 +187,9 @@ impl Cluster {
         Ok(topics)
     }
 
-    /// Asks anew who leads these topics; what is unknown stays so. One attempt.
-    pub fn refresh(&mut self, names: &[TopicName]) -> Result<(), ClientError> {
-        self.ask_metadata(Some(names), false).map(drop)
+    /// Asks anew who leads these topics; what is unknown stays so. One attempt. Gives what was answered about each.
+    pub(crate) fn refresh(&mut self, names: &[TopicName]) -> Result<Vec<Answered>, ClientError> {
+        self.ask_metadata(Some(names), false)
     }
 
     pub fn metadata(&self) -> &Metadata {

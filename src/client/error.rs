@@ -28,7 +28,7 @@ pub enum ClientError {
     TopicName(#[from] TopicNameError),
     #[error("topic \"{topic}\" has no partition {partition}: it has {partitions}, counted from 0")]
     UnknownPartition { topic: String, partition: PartitionId, partitions: i32 },
-    #[error("{what}: {}{}", explain(*.code), detail(.message))]
+    #[error("{what}: {}{}", explain(*.code), detail(*.code, .message))]
     Refused { what: String, code: ErrorCode, message: Option<String> },
     #[error("offset {offset} of {topic}/{partition} is out of range: it has {start} to {end}")]
     OffsetOutOfRange { topic: String, partition: PartitionId, offset: Offset, start: Offset, end: Offset },
@@ -129,8 +129,10 @@ pub(crate) fn io_reason(error: &io::Error) -> String {
     }
 }
 
-fn detail(message: &Option<String>) -> String {
-    message.as_ref().filter(|text| !text.is_empty()).map_or_else(String::new, |text| format!(": {text}"))
+/// The broker's own words, unless they are the code's name, which is there already.
+fn detail(code: ErrorCode, message: &Option<String>) -> String {
+    let says_more = |text: &&String| !text.is_empty() && **text != code.name();
+    message.as_ref().filter(says_more).map_or_else(String::new, |text| format!(": {text}"))
 }
 
 /// What a person meets most often, in words; anything else by its name.
@@ -185,6 +187,8 @@ mod tests {
         assert_eq!(error.to_string(), "line 3: it is larger than the topic takes (MESSAGE_TOO_LARGE): 1 MB is enough");
         assert!(error.hint().is_some_and(|hint| hint.contains("max.message.bytes")));
         assert!(!error.is_retriable());
+        let unknown = ClientError::refused("x", 3, Some("UNKNOWN_TOPIC_OR_PARTITION".to_owned()));
+        assert_eq!(unknown.to_string(), "x: there is no such topic or partition (UNKNOWN_TOPIC_OR_PARTITION)");
         assert_eq!(ClientError::refused("x", 41, None).to_string(), "x: NOT_CONTROLLER");
     }
 

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Address;
-use crate::base::{ErrorCode, PartitionId};
+use crate::base::{ErrorCode, PartitionId, Uuid};
 use crate::protocol::kafka::api::metadata::{MetadataResponse, MetadataResponseTopic};
 
 /// One topic as the brokers describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
     pub name: String,
+    /// Two topics of one name, one after the other, differ in this (KIP-516). Zero with brokers before Kafka 2.8.
+    pub id: Uuid,
     pub is_internal: bool,
     /// By number; always 0, 1, 2... without a gap.
     pub partitions: Vec<PartitionInfo>,
@@ -55,7 +57,8 @@ impl Topic {
                 in_sync: partition.isr_nodes.clone(),
             };
         }
-        Ok(Topic { name: answer.name.clone().unwrap_or_default(), is_internal: answer.is_internal, partitions })
+        let name = answer.name.clone().unwrap_or_default();
+        Ok(Topic { name, id: answer.topic_id, is_internal: answer.is_internal, partitions })
     }
 }
 

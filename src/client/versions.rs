@@ -31,12 +31,12 @@ impl Versions {
     }
 }
 
-/// The newest version used here. Later ones name topics by id, which a client that speaks to one cluster by topic name
-/// gains nothing from.
+/// The newest version used here. Later ones name topics by id, from which only a reader gains: what it fetches is never of
+/// another topic that has got the name meanwhile.
 fn newest_used(key: ApiKey) -> i16 {
     match key {
         ApiKey::Produce => 11,
-        ApiKey::Fetch => 12,
+        ApiKey::Fetch => 13,
         ApiKey::Metadata => 12,
         ApiKey::OffsetCommit | ApiKey::OffsetFetch => 9,
         _ => i16::MAX,
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn the_newest_shared_version_is_picked() {
         let offered = versions(&[(ApiKey::Fetch, 4, 17), (ApiKey::Produce, 0, 8), (ApiKey::Metadata, 90, 99)]);
-        assert_eq!(offered.pick(ApiKey::Fetch), Some(12));
+        assert_eq!(offered.pick(ApiKey::Fetch), Some(13));
         assert_eq!(offered.pick(ApiKey::Produce), Some(8));
         assert_eq!(offered.pick(ApiKey::Metadata), None);
         assert_eq!(offered.pick(ApiKey::ListOffsets), None);

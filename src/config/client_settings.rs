@@ -237,7 +237,9 @@ impl ClientSettings {
         }
         if delivery_timeout_ms < linger_ms.saturating_add(self.request_timeout_ms) {
             return conflict(format!(
-                "delivery.timeout.ms is {delivery_timeout_ms}, less than linger.ms and request.timeout.ms together"
+                "delivery.timeout.ms is {delivery_timeout_ms}, less than linger.ms with {linger_ms} and request.timeout.ms \
+                 with {} together",
+                self.request_timeout_ms
             ));
         }
         let ConsumerSettings { heartbeat_interval_ms: beat, session_timeout_ms: session, .. } = self.consumer;
@@ -342,7 +344,8 @@ mod tests {
             settings(&[("max.in.flight.requests.per.connection", "6"), ("acks", "1")]).producer.in_flight_max,
             6
         );
-        assert!(refused(&[("delivery.timeout.ms", "1000")]).contains("less than linger.ms"));
+        let too_short = refused(&[("delivery.timeout.ms", "1000"), ("linger.ms", "7")]);
+        assert!(too_short.contains("less than linger.ms with 7 and request.timeout.ms with 30000"), "{too_short}");
         assert!(refused(&[("session.timeout.ms", "200")]).contains("must be below"));
         assert!(refused(&[("bootstrap.servers", "")]).contains("no broker"));
         assert!(refused(&[("bootstrap.servers", "localhost")]).contains("the port is missing"));

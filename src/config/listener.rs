@@ -94,7 +94,11 @@ pub(super) fn read(r: &Reader<'_>) -> Result<(Vec<Listener>, Vec<Listener>), Con
     for (i, listener) in listeners.iter().enumerate() {
         let before = &listeners[..i];
         if before.iter().any(|other| other.name == listener.name) {
-            return refused("listeners", listener, "two listeners have this name");
+            return refused(
+                "listeners",
+                listener,
+                "two listeners have this name; --listen NAME=ADDR gives one another",
+            );
         }
         if listener.port != 0 && before.iter().any(|other| other.address() == listener.address()) {
             return refused("listeners", listener, "two listeners have this address");

@@ -94,6 +94,7 @@ fn settings_are_read_changed_and_put_back() {
     );
     let said = served.admin(&["set-config", "topic/Logs", "retention.mss=1"]).failed(1);
     assert!(said.ends_with("  hint: did you mean \"retention.ms\"?\n"), "{said}");
+    assert_eq!(said.matches("did you mean").count(), 1, "{said}");
     let said = served.admin(&["set-config", "topic/Nope", "retention.ms=1"]).failed(1);
     assert!(said.contains("topic \"Nope\" does not exist"), "{said}");
     let said = served.admin(&["get-config", "broker/9"]).failed(1);

@@ -39,12 +39,24 @@ fn nonsense_is_refused_with_a_sentence_a_hint_and_exit_code_2() {
             "invalid value 'a/b' for '<NAME>...': topic name \"a/b\" has the character '/'; only letters, digits, '.', '_' and '-' are allowed",
             "try rafka-admin create-topic -h",
         ),
+        (
+            &["inspect-segment", "-c", "-1", "x.log"],
+            "invalid value '-1' for '--count <N>': invalid digit found in string",
+            "try rafka-admin inspect-segment -h",
+        ),
+        (&["inspect-segment", "/"], "/ is a directory", "verify-log looks at every file under one"),
     ] {
         let ran = admin(args);
         assert_eq!(ran.code, Some(2), "{args:?}");
         assert_eq!(ran.out, "", "{args:?}");
         assert_eq!(ran.err, format!("rafka-admin: error: {sentence}\n  hint: {hint}\n"), "{args:?}");
     }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_said_so() {
+    let said = admin(&["inspect-segment", "/nowhere/at/all"]).failed(1);
+    assert_eq!(said, "rafka-admin: error: /nowhere/at/all can't be read: No such file or directory\n");
 }
 
 #[test]

@@ -194,10 +194,22 @@ impl Fetch {
     }
 
     fn answer(&self, core: &Core, found: Found, now: Now) -> Answer {
+        self.complain(core, &found);
         let outcomes: Vec<Outcome> = found.reads.iter().map(Read::outcome).collect();
         let asked = self.wanted.iter().map(|wanted| &wanted.asked);
         let telling = core.fetch_sessions().tell(&self.scope, asked, &outcomes, room(core), now);
         Answer::Reply(self.reply(core, found, &telling))
+    }
+
+    /// Says once what the disk does not give; a reader asks for it again and again.
+    fn complain(&self, core: &Core, found: &Found) {
+        for (wanted, read) in self.wanted.iter().zip(&found.reads) {
+            if let (Ok(partition), Some(failure)) = (&wanted.partition, &read.failure)
+                && core.unread().failed(partition.name(), failure)
+            {
+                ::log::error!("{} can't be read: {failure}", partition.name());
+            }
+        }
     }
 
     fn reply(&self, core: &Core, found: Found, telling: &Telling) -> Reply {

@@ -7,7 +7,7 @@ use super::check_leader_epoch;
 use crate::base::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 use crate::broker::fetch_sessions::{Asked, Outcome};
 use crate::broker::partition::Partition;
-use crate::log::LogSlice;
+use crate::log::{LogError, LogSlice, ReadError};
 use crate::protocol::kafka::RecordsField;
 use crate::protocol::kafka::api::fetch::{AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, PartitionData};
 use crate::record::Codec;
@@ -39,17 +39,37 @@ pub struct Read {
     pub counts: usize,
     /// The answer must not wait for more.
     pub is_urgent: bool,
+    /// What the disk refused, for the broker's log.
+    pub failure: Option<String>,
 }
 
 /// Why a partition was not read.
 struct Refusal {
     code: ErrorCode,
     leader: LeaderIdAndEpoch,
+    failure: Option<String>,
 }
 
 impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Refusal {
-        Refusal { code, leader: LeaderIdAndEpoch::default() }
+        Refusal { code, leader: LeaderIdAndEpoch::default(), failure: None }
+    }
+}
+
+impl From<LogError> for Refusal {
+    fn from(error: LogError) -> Refusal {
+        // Why a log is offline was said when it went there.
+        let is_news = error.error_code() == ErrorCode::KafkaStorageError && !matches!(error, LogError::Offline { .. });
+        Refusal { failure: is_news.then(|| error.to_string()), ..error.error_code().into() }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Refusal {
+        match error {
+            ReadError::Storage(error) => error.into(),
+            other => other.error_code().into(),
+        }
     }
 }
 
@@ -72,6 +92,7 @@ impl Reader {
         self.try_read(asked, partition, bytes_max, at_least_one).unwrap_or_else(|refusal| {
             let mut read = self.refuse(asked, refusal.code);
             read.data.current_leader = refusal.leader;
+            read.failure = refusal.failure;
             read
         })
     }
@@ -83,7 +104,7 @@ impl Reader {
             code => code,
         };
         let data = PartitionData { error_code: code.code(), high_watermark: -1, ..self.empty(asked) };
-        Read { data, slice: None, counts: 0, is_urgent: true }
+        Read { data, slice: None, counts: 0, is_urgent: true, failure: None }
     }
 
     fn try_read(
@@ -110,7 +131,7 @@ impl Reader {
         {
             return Err(ErrorCode::UnsupportedCompressionType.into());
         }
-        let log = partition.log().map_err(|error| error.error_code())?;
+        let log = partition.log()?;
         let high_watermark = partition.high_watermark();
         let stable = partition.last_stable_offset();
         let log_start = log.log_start();
@@ -123,22 +144,22 @@ impl Reader {
         let from = Offset(asked.fetch_offset);
         if asked.last_fetched_epoch >= 0 {
             let end = partition.end_of_epoch(LeaderEpoch(asked.last_fetched_epoch));
-            let (epoch, end) = end.map_err(|error| error.error_code())?;
+            let (epoch, end) = end?;
             if epoch.0 < 0 || end.0 < 0 || from < log_start {
                 return Err(ErrorCode::OffsetOutOfRange.into());
             }
             if epoch.0 < asked.last_fetched_epoch || end < from {
                 data.diverging_epoch = EpochEndOffset { epoch: epoch.0, end_offset: end.0 };
-                return Ok(Read { data, slice: None, counts: 0, is_urgent: true });
+                return Ok(Read { data, slice: None, counts: 0, is_urgent: true, failure: None });
             }
         }
         let upper = if self.committed_only { stable } else { high_watermark };
-        let slice = log.read(from, bytes_max, upper, at_least_one).map_err(|error| error.error_code())?;
+        let slice = log.read(from, bytes_max, upper, at_least_one)?;
         if self.committed_only
             && let Some(slice) = &slice
         {
             // What the slice does not reach need not be told of yet.
-            let aborted = log.aborted_transactions(from, slice.next_offset).map_err(|error| error.error_code())?;
+            let aborted = log.aborted_transactions(from, slice.next_offset)?;
             let aborted = aborted.into_iter().map(|aborted| AbortedTransaction {
                 producer_id: aborted.producer_id,
                 first_offset: aborted.first_offset.0,
@@ -156,6 +177,7 @@ impl Reader {
             // A read ends with its segment: nothing that is still to come makes it longer (Kafka's DelayedFetch, case F).
             is_urgent: has_more && slice.as_ref().is_some_and(|slice| slice.ends_segment),
             slice,
+            failure: None,
         })
     }
 

@@ -61,6 +61,15 @@ impl From<BatchError> for Refusal {
     }
 }
 
+/// Why nothing of a topic is taken.
+fn no_topic(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId => "the topic does not exist, or was deleted",
+        ErrorCode::InvalidTopicException => "no topic has this name, or only the broker writes it",
+        _ => "the topic may not be written to",
+    }
+}
+
 pub fn handle(context: Context<'_>, request: ProduceRequest) -> Answer {
     let mut made = Vec::new();
     let mut response = ProduceResponse::default();
@@ -74,7 +83,7 @@ pub fn handle(context: Context<'_>, request: ProduceRequest) -> Answer {
         for (p, data) in data.partition_data.iter().enumerate() {
             let outcome = match &topic {
                 Ok(topic) => append(context, &request, topic, data),
-                Err(code) => Err(Refusal::new(*code, format!("topic: {code}"))),
+                Err(code) => Err(Refusal::new(*code, no_topic(*code))),
             };
             answered.partition_responses.push(match outcome {
                 Ok((partition, appended)) => {
@@ -164,6 +173,9 @@ fn append(
             let refusal = Refusal::new(error.error_code(), error.to_string());
             let records = faults.map_or(Vec::new(), |faults| Refusal::from(BatchError::Records(faults)).records);
             Err(Refusal { records, ..refusal })
+        }
+        Err(error) if error.is_disk_full() => {
+            Err(Refusal::new(error.error_code(), context.core.reserve().refusal_for(&error)))
         }
         Err(error) => Err(Refusal::new(error.error_code(), error.to_string())),
     }

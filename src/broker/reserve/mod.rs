@@ -115,11 +115,15 @@ impl Reserve {
         self.last.is_spent()
     }
 
-    /// What a producer is told.
+    /// What a producer is told while it waits for room.
     pub fn refusal(&self) -> String {
+        self.refusal_for(&*self.reason.lock())
+    }
+
+    /// What a producer is told whose write is the first that finds none.
+    pub fn refusal_for(&self, reason: &impl Display) -> String {
         let path = self.common.path();
         let path = path.parent().and_then(|own| own.parent()).unwrap_or(path).display();
-        let reason = self.reason.lock();
         format!(
             "the disk of {path} is full ({reason}); deleting topics, trimming them or lowering their retention makes \
              room, and writes are taken again as soon as there is some"

@@ -217,7 +217,11 @@ impl TextSession {
         if core.reserve().is_spent() {
             return Err(refused(ErrorCode::KafkaStorageError, core.reserve().refusal()));
         }
-        let appended = partition.append(&batch, now).map_err(|error| refused(error.error_code(), error.to_string()))?;
+        let appended = partition.append(&batch, now).map_err(|error| {
+            let is_full = error.is_disk_full();
+            let sentence = if is_full { core.reserve().refusal_for(&error) } else { error.to_string() };
+            refused(error.error_code(), sentence)
+        })?;
         // Subscribed before anybody looks: see `waiting`.
         let wait = partition.subscribe(&self.caller.waker);
         let promise = partition.promise(&appended);

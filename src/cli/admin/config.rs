@@ -168,14 +168,20 @@ impl Set {
 
     /// Why a change was refused; a name that nobody knows gets the nearest known one.
     fn told(&self, admin: &mut Admin, refusal: &Refused) -> Result<Failure, Failure> {
-        let failure = refused_owner(admin, "change", &self.owner, refusal);
+        let mut refusal = refusal.clone();
         if !matches!(refusal.code, ErrorCode::InvalidConfig | ErrorCode::InvalidRequest) {
-            return Ok(failure);
+            return Ok(refused_owner(admin, "change", &self.owner, &refusal));
         }
         let known: Vec<String> = read(admin, &self.owner)?.into_iter().map(|entry| entry.name).collect();
         let given = self.settings.iter().map(|s| &s.key).chain(&self.unset);
         let unknown = given.into_iter().find(|key| !known.contains(key));
         let near = unknown.and_then(|key| nearest(key, known.iter().map(String::as_str)));
+        if near.is_some() {
+            // The broker may have guessed, too.
+            refusal.message =
+                refusal.message.map(|said| said.split("; did you mean").next().unwrap_or_default().to_owned());
+        }
+        let failure = refused_owner(admin, "change", &self.owner, &refusal);
         Ok(if near.is_some() { failure.with_nearest(near) } else { failure })
     }
 }

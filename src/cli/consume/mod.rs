@@ -1,8 +1,10 @@
 //! rafka-consume: prints topics, from a position to their end or on and on.
 //!
 //! [`session`] prepares a run and [`reading`] is its loop; [`plan`] says where each partition starts and stops, [`share`]
-//! follows a group, [`positions`] keeps what it may be told, [`sink`] prints.
+//! follows a group, [`positions`] keeps what it may be told, [`sink`] prints, and [`pipe`] knows what of that its reader
+//! has not taken.
 
+mod pipe;
 mod plan;
 mod positions;
 mod reading;
@@ -86,7 +88,7 @@ struct RangeArgs {
     partitions: Option<PartitionList>,
 
     /// Stop after N records
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     count: Option<u64>,
 
     /// Stop before this offset of each partition; takes what -o takes
@@ -112,7 +114,8 @@ struct GroupArgs {
     /// Share the partitions with this group's other members, and keep its place on the broker
     ///
     /// Goes on where the group stopped, and commits what was written. Several programs with the same group share the
-    /// partitions; when one ends, the others take over where it stopped.
+    /// partitions; when one ends, the others take over where it stopped. If the program behind a pipe dies, what it had
+    /// not taken from the pipe is not committed: the next one gets it, and maybe some records a second time.
     #[arg(short, long, value_name = "GROUP", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     group: Option<String>,
 
@@ -179,6 +182,7 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
         topics,
         partitions: args.range.partitions.as_ref(),
         from: args.range.offset.unwrap_or(default_start(&settings)),
+        from_is_asked: args.range.offset.is_some_and(|offset| offset != OffsetSpec::Stored),
         until: args.range.until,
         follow: args.range.follow,
         count: args.range.count,
@@ -196,7 +200,9 @@ fn run(matches: &ArgMatches, session: &Session) -> Result<(), Failure> {
         (None, true) => Shape::Json,
         (None, false) => Shape::Values,
     };
-    let sink = Sink::open(shape, is_terminal && !args.output.raw).map_err(|e| Failure::output(&e))?;
+    // What lies in a pipe is lost to a group whose reader dies: then less is better than fast.
+    let is_wide = consume.group.is_none();
+    let sink = Sink::open(shape, is_terminal && !args.output.raw, is_wide).map_err(|e| Failure::output(&e))?;
     consume.run(client, consumer_config(&args.range, &settings), sink)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{Offset, OffsetSpec, TopicPartition};
+use crate::base::{Offset, OffsetSpec, TopicName, TopicPartition};
 use crate::client::consumer::{Bounds, Isolation, bounds, resolve};
 use crate::client::{ClientError, Cluster};
 
@@ -40,6 +40,11 @@ impl Plan {
         let bounds = bounds(cluster, places, self.isolation)?;
         self.at_start = places.iter().cloned().zip(bounds).collect();
         Ok(())
+    }
+
+    /// What is known of a topic is of one that is gone: another of that name is read from its first record on.
+    pub(super) fn forget(&mut self, topic: &TopicName) {
+        self.at_start.retain(|place, _| place.topic != *topic);
     }
 
     /// What is to be read of these. `stored` is what the group has committed for each, and `gone_on` where this program

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{Offset, TopicPartition};
+use crate::base::{Offset, TopicName, TopicPartition};
 
 #[derive(Debug, Default)]
 pub(super) struct Positions {
@@ -14,6 +14,8 @@ pub(super) struct Positions {
 #[derive(Debug, Clone, Copy)]
 struct Position {
     written: Offset,
+    /// So much of that the reader of a pipe has taken out of it.
+    taken: Offset,
     committed: Option<Offset>,
 }
 
@@ -21,7 +23,7 @@ impl Positions {
     /// Reading starts here; `committed` is what the group has.
     pub(super) fn start(&mut self, place: TopicPartition, at: Offset, committed: Option<Offset>) {
         self.lost.remove(&place);
-        self.places.insert(place, Position { written: at, committed });
+        self.places.insert(place, Position { written: at, taken: at, committed });
     }
 
     /// These are others' to read now.
@@ -40,12 +42,43 @@ impl Positions {
         self.lost.get(place).filter(|lost| lost.committed == stored).map(|lost| lost.written)
     }
 
+    /// The topic is gone, and what was read of it with it: there is nothing left to commit.
+    pub(super) fn forget(&mut self, topic: &TopicName) {
+        self.lost.retain(|place, _| place.topic != *topic);
+        for (_, position) in self.places.iter_mut().filter(|(place, _)| place.topic == *topic) {
+            position.taken = position.written;
+            position.committed = Some(position.written);
+        }
+    }
+
+    /// Another topic of that name is read from its start.
+    pub(super) fn start_anew(&mut self, topic: &TopicName) {
+        self.lost.retain(|place, _| place.topic != *topic);
+        for (_, position) in self.places.iter_mut().filter(|(place, _)| place.topic == *topic) {
+            *position = Position { written: Offset::ZERO, taken: Offset::ZERO, committed: None };
+        }
+    }
+
     /// Everything before `next` is written; gives how many offsets that is more than before.
     pub(super) fn advance(&mut self, place: &TopicPartition, next: Offset) -> u64 {
         let Some(Position { written, .. }) = self.places.get_mut(place) else { return 0 };
         let by = next.since(*written);
         *written = (*written).max(next);
         u64::try_from(by).unwrap_or(0)
+    }
+
+    /// These have left the pipe behind us.
+    pub(super) fn take(&mut self, taken: Vec<(TopicPartition, Offset)>) {
+        for (place, next) in taken {
+            if let Some(position) = self.places.get_mut(&place) {
+                position.taken = position.taken.max(next.min(position.written));
+            }
+        }
+    }
+
+    /// What is written counts as taken: its reader is there to take it.
+    pub(super) fn take_all(&mut self) {
+        self.places.values_mut().for_each(|position| position.taken = position.written);
     }
 
     /// What is being read.
@@ -58,12 +91,13 @@ impl Positions {
         self.places.get(place).map(|position| position.written)
     }
 
-    /// What the group does not have yet.
+    /// What has been taken and the group does not have yet.
     pub(super) fn uncommitted(&self) -> Vec<(TopicPartition, Offset)> {
-        let new = self.places.iter().filter(|(_, position)| position.is_uncommitted());
-        new.map(|(place, position)| (place.clone(), position.written)).collect()
+        let new = self.places.iter().filter(|(_, position)| position.committed != Some(position.taken));
+        new.map(|(place, position)| (place.clone(), position.taken)).collect()
     }
 
+    /// Whether there is, or soon may be, something to commit.
     pub(super) fn has_uncommitted(&self) -> bool {
         self.places.values().any(Position::is_uncommitted)
     }
@@ -86,7 +120,7 @@ impl Position {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{PartitionId, TopicName};
+    use crate::base::PartitionId;
 
     fn place(partition: i32) -> TopicPartition {
         TopicPartition { topic: TopicName::new("T").expect("a name"), partition: PartitionId(partition) }
@@ -100,6 +134,11 @@ mod tests {
         // Where a group has no place yet, its start is one: the next run goes on there.
         assert_eq!(positions.uncommitted(), [(place(1), Offset(0))]);
         assert_eq!(positions.advance(&place(0), Offset(8)), 3);
+        assert!(positions.has_uncommitted());
+        assert_eq!(positions.uncommitted(), [(place(1), Offset(0))], "it may still lie in the pipe");
+        positions.take(vec![(place(0), Offset(6)), (place(2), Offset(6))]);
+        assert_eq!(positions.uncommitted(), [(place(0), Offset(6)), (place(1), Offset(0))]);
+        positions.take_all();
         let new = positions.uncommitted();
         assert_eq!(new, [(place(0), Offset(8)), (place(1), Offset(0))]);
         positions.mark_committed(new);

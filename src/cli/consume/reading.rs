@@ -6,6 +6,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use super::pipe::InPipe;
 use super::plan::{Plan, Stretch};
 use super::positions::Positions;
 use super::session::{ConsumeSession, FINISH_WITHIN};
@@ -14,6 +15,7 @@ use super::sink::Sink;
 use crate::base::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::cli::failure::Failure;
 use crate::cli::progress::{Counted, Progress};
+use crate::client::consumer::TopicNews;
 use crate::client::{Chunk, ClientError, Consumer, Watch};
 
 /// How soon it is looked at again whether a group has come to rest.
@@ -41,6 +43,7 @@ pub(super) struct Reading<'a> {
     plan: Plan,
     share: Option<Share>,
     positions: Positions,
+    in_pipe: InPipe,
     /// What was begun to be printed, when something else had to be seen to.
     current: Option<Chunk>,
     commit_at: Option<Instant>,
@@ -51,6 +54,7 @@ pub(super) struct Reading<'a> {
     total: u64,
     progress: Progress,
     outage_noted: bool,
+    has_begun: bool,
 }
 
 impl<'a> Reading<'a> {
@@ -71,12 +75,14 @@ impl<'a> Reading<'a> {
             commit_at: args.commit_every.filter(|_| share.is_some()).map(|every| Instant::now() + every),
             share,
             positions: Positions::default(),
+            in_pipe: InPipe::default(),
             current: None,
             came_at: Instant::now(),
             left: args.count.unwrap_or(u64::MAX),
             total: 0,
             progress: Progress::start(wants_progress, Counted::Records, None),
             outage_noted: false,
+            has_begun: false,
         }
     }
 
@@ -95,6 +101,7 @@ impl<'a> Reading<'a> {
             self.consumer.assign(&place, start, stop);
             self.positions.start(place, start, stored);
         }
+        self.tell_unused_start(&stored);
         // A broker with nothing to give holds the fetch that knows nothing of these.
         self.consumer.fetch_anew();
         if !self.args.follow {
@@ -102,6 +109,17 @@ impl<'a> Reading<'a> {
         }
         self.came_at = Instant::now();
         Ok(())
+    }
+
+    /// Once: -o says nothing where the group has a place.
+    fn tell_unused_start(&mut self, stored: &[Option<Offset>]) {
+        let Some(group) = self.args.group.as_ref().map(|config| &config.group) else { return };
+        let is_unused = self.args.from_is_asked && !self.args.reset && stored.iter().any(Option::is_some);
+        // What is stored after the first time may be our own.
+        if is_unused && !self.has_begun {
+            ::log::warn!("group \"{group}\" has a place, and goes on there; --reset starts at -o");
+        }
+        self.has_begun = true;
     }
 
     fn cannot_begin(&self, error: ClientError) -> Failure {
@@ -119,8 +137,7 @@ impl<'a> Reading<'a> {
         if matches!(stopped, Stopped::Broker(ClientError::Interrupted)) {
             self.consumer.cluster().finish_within(FINISH_WITHIN);
         }
-        // Records that are written are written, however the reading ended.
-        let committed = self.leave();
+        let committed = self.leave(&stopped);
         drop(self.progress);
         match stopped {
             Stopped::Output(e) => Err(Failure::output(&e)),
@@ -163,6 +180,7 @@ impl<'a> Reading<'a> {
             }
             None => self.rest()?,
         }
+        self.follow_topics();
         self.note_outage();
         self.commit_if_due()?;
         Ok(())
@@ -247,6 +265,7 @@ impl<'a> Reading<'a> {
     }
 
     fn give_up(&mut self, gone: &BTreeSet<TopicPartition>) -> Result<(), ClientError> {
+        self.settle_pipe();
         let Some(share) = &mut self.share else { return Ok(()) };
         share.commit(self.consumer.cluster(), &mut self.positions)?;
         for place in gone {
@@ -313,6 +332,10 @@ impl<'a> Reading<'a> {
             }
             self.sink.flush().map_err(Stopped::Output)?;
             self.progress.advance(self.positions.advance(&place, chunk.position()));
+            if self.share.is_some() {
+                self.in_pipe.put(self.sink.written(), &place, chunk.position());
+                self.look_at_pipe();
+            }
             match read {
                 Ok(ControlFlow::Break(())) if self.left == 0 => return Err(Stopped::Enough),
                 Ok(flow) => return Ok(flow),
@@ -344,6 +367,27 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
+    /// Topics may be deleted under a follower's eyes, and made anew.
+    fn follow_topics(&mut self) {
+        for news in self.consumer.take_news() {
+            match news {
+                TopicNews::Gone(topic) => {
+                    self.plan.forget(&topic);
+                    self.positions.forget(&topic);
+                    if self.args.follow {
+                        ::log::warn!("topic \"{topic}\" was deleted; waiting for another of that name");
+                    }
+                }
+                TopicNews::Anew(topic) => {
+                    self.plan.forget(&topic);
+                    self.positions.start_anew(&topic);
+                    self.in_pipe.clear();
+                    ::log::warn!("topic \"{topic}\" was deleted and made anew; reading the new one from its start");
+                }
+            }
+        }
+    }
+
     fn note_outage(&mut self) {
         match self.consumer.outage() {
             None => self.outage_noted = false,
@@ -357,8 +401,12 @@ impl<'a> Reading<'a> {
 
     fn commit_if_due(&mut self) -> Result<(), ClientError> {
         let (Some(at), Some(every)) = (self.commit_at, self.args.commit_every) else { return Ok(()) };
-        let Some(share) = self.share.as_ref().filter(|_| Instant::now() >= at) else { return Ok(()) };
+        if self.share.is_none() || Instant::now() < at {
+            return Ok(());
+        }
         self.commit_at = Some(Instant::now() + every);
+        self.look_at_pipe();
+        let Some(share) = &self.share else { return Ok(()) };
         match share.try_commit(self.consumer.cluster(), &mut self.positions) {
             // A broker that is away for a while, or a group that changes, takes the next one.
             Ok(_) => Ok(()),
@@ -367,8 +415,31 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Commits what is written, and leaves the group.
-    fn leave(&mut self) -> Result<(), ClientError> {
+    /// Sees how far the reader of a pipe has come: if it dies, what it has not taken was not written to anybody.
+    fn look_at_pipe(&mut self) {
+        let taken = self.in_pipe.taken(self.sink.written(), self.sink.unread());
+        self.positions.take(taken);
+    }
+
+    /// The place of something is to be kept for good: with a reader that is there, what is written counts.
+    fn settle_pipe(&mut self) {
+        if self.is_output_closed() {
+            self.look_at_pipe();
+        } else {
+            self.positions.take_all();
+        }
+    }
+
+    /// Commits what is written, however the reading ended, and leaves the group. Not what the reader of a pipe never took,
+    /// unless all that was asked for is done.
+    fn leave(&mut self, stopped: &Stopped) -> Result<(), ClientError> {
+        match stopped {
+            Stopped::Enough => self.positions.take_all(),
+            // Elsewhere nobody can tell what it took: the last commit stands.
+            Stopped::Output(_) if !cfg!(target_os = "linux") => return Ok(()),
+            Stopped::Output(_) => self.look_at_pipe(),
+            Stopped::Broker(_) | Stopped::Failed(_) => self.settle_pipe(),
+        }
         let Some(mut share) = self.share.take() else { return Ok(()) };
         share.commit(self.consumer.cluster(), &mut self.positions)
     }

@@ -23,6 +23,8 @@ pub(super) struct ConsumeSession<'a> {
     pub(super) topics: Vec<TopicName>,
     pub(super) partitions: Option<&'a PartitionList>,
     pub(super) from: OffsetSpec,
+    /// `from` was given with -o, and is no default.
+    pub(super) from_is_asked: bool,
     pub(super) until: Option<OffsetSpec>,
     pub(super) follow: bool,
     pub(super) count: Option<u64>,
@@ -73,7 +75,7 @@ impl ConsumeSession<'_> {
     /// Every partition there is to be read.
     fn places(&self, cluster: &mut Cluster) -> Result<Vec<TopicPartition>, Failure> {
         let mut places = Vec::new();
-        let mut topics = cluster.topics(&self.topics, false)?;
+        let mut topics = cluster.topics(&self.topics, false).map_err(|e| self.cannot_open(e))?;
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         for (name, topic) in self.topics.iter().zip(topics) {
             let partitions = topic.partition_count();
@@ -90,6 +92,21 @@ impl ConsumeSession<'_> {
             }
         }
         Ok(places)
+    }
+
+    /// Who follows a topic may be there before it.
+    fn cannot_open(&self, error: ClientError) -> Failure {
+        let hint = match &error {
+            ClientError::UnknownTopic { topic, nearest: None } if self.follow => {
+                Some(format!("rafka-admin wait --topic {topic} --records 0 waits until somebody has made it"))
+            }
+            _ => None,
+        };
+        let failure = Failure::from(error);
+        match hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
     }
 }
 

@@ -30,10 +30,22 @@ pub(super) struct Sink<W = DirectStdout> {
 }
 
 impl Sink {
-    pub(super) fn open(shape: Shape, for_terminal: bool) -> io::Result<Sink> {
+    pub(super) fn open(shape: Shape, for_terminal: bool, is_wide: bool) -> io::Result<Sink> {
         let output = DirectStdout::open()?;
-        output.widen();
+        if is_wide {
+            output.widen();
+        }
         Ok(Sink::new(shape, for_terminal, output))
+    }
+
+    /// How many bytes went out.
+    pub(super) fn written(&self) -> u64 {
+        self.output.written()
+    }
+
+    /// How many of them lie in a pipe and wait for its reader.
+    pub(super) fn unread(&self) -> u64 {
+        self.output.unread()
     }
 }
 

@@ -10,12 +10,13 @@ use super::report::Report;
 use super::shape::{Shape, Shaped};
 use super::source::Source;
 use super::splitter::{Splitter, TooLong};
-use crate::base::{Now, PartitionId, TopicName, nearest};
+use crate::base::{ErrorCode, Now, PartitionId, TopicName, nearest};
 use crate::cli::direct::DirectStdout;
 use crate::cli::failure::{Exit, Failure, reason};
 use crate::cli::json_record::JsonRecord;
 use crate::cli::progress::{Counted, Progress};
 use crate::cli::run::Session;
+use crate::client::admin::{Admin, NewTopic, Refused};
 use crate::client::producer::{DeliveryFailure, TopicHandle};
 use crate::client::{
     ClientConfig, ClientError, Cluster, NewRecord, PartitionBy, Partitioner, Producer, ProducerConfig,
@@ -74,8 +75,11 @@ impl ProduceSession<'_> {
     pub(super) fn run(&self, client: ClientConfig, config: ProducerConfig) -> Result<(), Failure> {
         let reports = config.reports;
         self.session.leave_within(LEAVE_WITHIN, || {});
-        let mut producer = Producer::new(Cluster::connect(client)?, config)?;
-        let topic = producer.open(self.topic, self.may_create).map_err(|e| self.cannot_open(e))?;
+        if self.topic.is_internal() {
+            return Err(Failure::failed(format!("\"{}\" is the brokers' own topic: only they write it", self.topic)));
+        }
+        let mut producer = Producer::new(Cluster::connect(client.clone())?, config)?;
+        let topic = producer.open(self.topic, self.may_create).map_err(|e| self.cannot_open(e, client))?;
         let partitions = producer.partitions(topic);
         if let Some(partition) = self.partition.filter(|partition| partition.0 >= partitions) {
             let topic = self.topic.to_string();
@@ -100,7 +104,13 @@ impl ProduceSession<'_> {
         sending.finish(stopped)
     }
 
-    fn cannot_open(&self, error: ClientError) -> Failure {
+    fn cannot_open(&self, error: ClientError, client: ClientConfig) -> Failure {
+        if error.code() == Some(ErrorCode::InvalidTopicException)
+            && let Some(Refused { code, message: Some(message) }) = self.why_not_created(client)
+        {
+            let what = format!("can't create topic \"{}\"", self.topic);
+            return ClientError::Refused { what, code, message: Some(message) }.into();
+        }
         let is_unknown = matches!(error, ClientError::UnknownTopic { nearest: None, .. });
         let failure = Failure::from(error);
         if is_unknown && self.may_create {
@@ -110,6 +120,13 @@ impl ProduceSession<'_> {
             ));
         }
         failure
+    }
+
+    /// Metadata, by which topics are created in passing, gives no reasons; the request to create one does.
+    fn why_not_created(&self, client: ClientConfig) -> Option<Refused> {
+        let mut admin = Admin::new(Cluster::connect(client).ok()?);
+        let topic = NewTopic { name: self.topic.clone(), partitions: None, replicas: None, settings: Vec::new() };
+        admin.check_new_topic(&topic).ok()?.err()
     }
 
     /// Standard input counts in lines, anything else in records.
@@ -268,7 +285,8 @@ impl Sending<'_> {
         let written = self.write_report(true);
         drop(self.progress);
         let failures: Vec<DeliveryFailure> = std::iter::from_fn(|| self.producer.take_failure()).collect();
-        let ended = Ended { unit: self.args.unit(), producer: &self.producer, failures: &failures };
+        let ended =
+            Ended { topic: self.args.topic, unit: self.args.unit(), producer: &self.producer, failures: &failures };
         let lost = match (stopped, flushed) {
             (_, Err(Stopped::OutputClosed(e))) | (Stopped::OutputClosed(e), _) => return Err(Failure::output(&e)),
             (Stopped::BadInput { number, why }, Ok(())) if failures.is_empty() => {
@@ -325,9 +343,23 @@ impl From<ClientError> for Stopped {
 
 /// What there is to say at a bad end.
 struct Ended<'a> {
+    topic: &'a TopicName,
     unit: &'static str,
     producer: &'a Producer,
     failures: &'a [DeliveryFailure],
+}
+
+/// What may be done about a refusal, where it is not plain.
+fn advice(error: &ClientError, topic: &TopicName) -> Option<String> {
+    match error.code()? {
+        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => {
+            Some(format!("rafka-admin set-config topic/{topic} max.message.bytes=BYTES raises the limit"))
+        }
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId => {
+            Some("the topic may have been deleted".to_owned())
+        }
+        _ => None,
+    }
 }
 
 impl Ended<'_> {
@@ -352,6 +384,9 @@ impl Ended<'_> {
             _ => format!("{} {first}", self.unit),
         };
         let mut hint = self.delivered_so_far(first);
+        if let Some(advice) = first_failed.and_then(|failure| advice(&failure.error, self.topic)) {
+            hint = format!("{advice}; {hint}");
+        }
         if self.failures.iter().any(|failure| failure.is_uncertain) {
             hint.push_str("; the broker may have stored more without its answer getting here");
         }

@@ -67,10 +67,24 @@ impl Admin {
 
     /// Creates topics; those that can't be are answered one by one.
     pub fn create_topics(&mut self, topics: &[NewTopic]) -> Result<Vec<Answer<CreatedTopic>>, ClientError> {
+        self.ask_to_create(topics, false)
+    }
+
+    /// Whether this topic could be created. Nothing is.
+    pub fn check_new_topic(&mut self, topic: &NewTopic) -> Result<Answer<()>, ClientError> {
+        let answer = self.ask_to_create(std::slice::from_ref(topic), true)?.pop();
+        Ok(answer.map_or_else(|| Err(Refused::unanswered()), |answer| answer.map(drop)))
+    }
+
+    fn ask_to_create(
+        &mut self,
+        topics: &[NewTopic],
+        validate_only: bool,
+    ) -> Result<Vec<Answer<CreatedTopic>>, ClientError> {
         let request = CreateTopicsRequest {
             topics: topics.iter().map(creatable).collect(),
             timeout_ms: CHANGE_TIMEOUT_MS,
-            ..CreateTopicsRequest::default()
+            validate_only,
         };
         let response = self.cluster.call(Node::Controller, &request)?;
         let mut answers = HashMap::new();

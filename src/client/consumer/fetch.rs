@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::places::bounds;
 use super::{Assigned, Chunk, Consumer};
-use crate::base::{ErrorCode, Offset, TopicName, TopicPartition};
+use crate::base::{ErrorCode, Offset, TopicName, TopicPartition, Uuid};
 use crate::client::connection::{Connection, Done};
 use crate::client::poll::Watch;
 use crate::client::{ClientError, Node};
@@ -39,8 +39,8 @@ impl Link {
 
 impl Consumer {
     /// The next stretch of some partition. None when `until` has come, when one of `also` is ready, when there is
-    /// nothing more to read ([`is_done`](Self::is_done)), or when an [`outage`](Self::outage) begins. Without `until`,
-    /// it waits.
+    /// nothing more to read ([`is_done`](Self::is_done)), when an [`outage`](Self::outage) begins, or when there is
+    /// [`news`](Self::take_news) of a topic. Without `until`, it waits.
     pub fn next(&mut self, until: Option<Instant>, also: &mut [Watch<'_>]) -> Result<Option<Chunk>, ClientError> {
         self.take_back_buffers();
         loop {
@@ -55,8 +55,9 @@ impl Consumer {
                 continue;
             }
             self.cluster.patience().check()?;
-            let outage_begins = self.outage.is_some() && !std::mem::replace(&mut self.outage_seen, true);
-            if self.is_done() || outage_begins || until.is_some_and(|until| until <= now) {
+            let outage_begins = self.outage().is_some() && !std::mem::replace(&mut self.outage_seen, true);
+            let has_news = std::mem::take(&mut self.has_news);
+            if self.is_done() || outage_begins || has_news || until.is_some_and(|until| until <= now) {
                 return Ok(None);
             }
             let timers = [until, self.next_timer(now)];
@@ -187,13 +188,21 @@ impl Consumer {
             code if code.is_retriable() => return self.again_later(&asked, now),
             _ => return Err(ClientError::refused(format!("fetching from {address}"), answer.error_code, None)),
         }
-        (self.outage, self.outage_seen, self.tries) = (None, false, 0);
+        self.tries = 0;
+        if self.outage.take().is_some() {
+            self.outage_seen = false;
+        }
         let all = || answer.responses.iter().flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)));
         let brought_bytes = all().any(|(_, partition)| has_bytes(partition));
         let mut answered: Vec<(usize, bool)> = Vec::with_capacity(asked.len());
         for (topic, partition) in all() {
             let is_it = |assigned: &Assigned| {
-                assigned.partition.0 == partition.partition_index && *assigned.topic == *topic.topic
+                let is_of = if topic.topic.is_empty() {
+                    assigned.topic_id == topic.topic_id
+                } else {
+                    *assigned.topic == *topic.topic
+                };
+                assigned.partition.0 == partition.partition_index && is_of
             };
             // Answers come in the order asked, as a rule.
             let next = asked.get(answered.len()).filter(|(index, _)| is_it(&self.assigned[*index]));
@@ -233,16 +242,29 @@ impl Consumer {
         brought_bytes: bool,
         now: Instant,
     ) -> Result<(), ClientError> {
-        let pause = self.cluster.config().backoff(self.tries);
         let assigned = &mut self.assigned[index];
+        let pause = self.cluster.config().backoff(assigned.tries);
         let code = ErrorCode::from_code(answer.error_code);
-        if code != ErrorCode::UnknownTopicOrPartition {
+        let is_unknown = matches!(
+            code,
+            ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId | ErrorCode::InconsistentTopicId
+        );
+        if !is_unknown {
             assigned.unknown_since = None;
+        }
+        if code == ErrorCode::None {
+            (assigned.tries, assigned.takes_start) = (0, false);
+            if assigned.refused.take().is_some() {
+                self.outage_seen = false;
+            }
         }
         match code {
             ErrorCode::None => {}
             ErrorCode::OffsetOutOfRange => {
                 let (place, offset) = (assigned.place(), assigned.position);
+                if std::mem::take(&mut assigned.takes_start) {
+                    return self.take_start(index, &place);
+                }
                 return Err(self.out_of_range(&place, offset)?);
             }
             ErrorCode::CorruptMessage => {
@@ -253,17 +275,29 @@ impl Consumer {
                     reason: "the broker can't read it".to_owned(),
                 });
             }
-            ErrorCode::UnknownTopicOrPartition
-                if assigned.unknown_since.is_some_and(|since| now - since >= UNKNOWN_PATIENCE) =>
+            _ if is_unknown
+                && self.config.reconnect_for.is_some()
+                && assigned.unknown_since.is_some_and(|since| now - since >= UNKNOWN_PATIENCE) =>
             {
                 return Err(ClientError::UnknownTopic { topic: assigned.topic.to_string(), nearest: None });
             }
             code if code.is_retriable() => {
-                if code == ErrorCode::UnknownTopicOrPartition {
+                if is_unknown {
                     assigned.unknown_since.get_or_insert(now);
                 }
+                let what = format!("reading {}/{}", assigned.topic, assigned.partition);
+                let error = ClientError::refused(what, answer.error_code, None);
+                let is_unreadable = assigned.unreadable().is_some();
+                let (since, last) = assigned.refused.get_or_insert_with(|| (now, error.clone()));
+                last.clone_from(&error);
+                if self.config.reconnect_for.is_some_and(|patience| now - *since >= patience) {
+                    return Err(error);
+                }
+                if !is_unreadable && assigned.unreadable().is_some() {
+                    self.outage_seen = false;
+                }
                 assigned.retry_at = Some(now + pause);
-                self.tries += 1;
+                assigned.tries += 1;
                 self.refresh_at.get_or_insert(now + pause);
                 return Ok(());
             }
@@ -299,6 +333,15 @@ impl Consumer {
         Ok(())
     }
 
+    /// Its first record has gone before it could be read.
+    fn take_start(&mut self, index: usize, place: &TopicPartition) -> Result<(), ClientError> {
+        let bounds = bounds(&mut self.cluster, std::slice::from_ref(place), self.config.isolation)?;
+        if let Some(bounds) = bounds.first() {
+            self.assigned[index].position = bounds.start;
+        }
+        Ok(())
+    }
+
     /// The error for a position that the partition does not have, with the range it has.
     fn out_of_range(&mut self, place: &TopicPartition, offset: Offset) -> Result<ClientError, ClientError> {
         let bounds = bounds(&mut self.cluster, std::slice::from_ref(place), self.config.isolation)?;
@@ -318,6 +361,7 @@ impl Consumer {
         for (index, _) in asked {
             self.assigned[*index].retry_at = Some(now + pause);
         }
+        self.refresh_at.get_or_insert(now + pause);
         Ok(())
     }
 
@@ -325,7 +369,8 @@ impl Consumer {
         if self.assigned.iter().any(|assigned| assigned.leader.is_none()) {
             self.refresh_at.get_or_insert(now + self.cluster.config().backoff(self.tries));
         }
-        if self.refresh_at.is_none_or(|at| now < at) {
+        // What is ready was fetched from the topics as they were.
+        if self.refresh_at.is_none_or(|at| now < at) || !self.ready.is_empty() {
             return Ok(());
         }
         self.refresh_at = None;
@@ -333,7 +378,7 @@ impl Consumer {
         names.sort_unstable();
         names.dedup();
         match self.cluster.refresh(&names) {
-            Ok(()) => {}
+            Ok(answered) => self.look_at_topics(&answered)?,
             Err(ClientError::Interrupted) => return Err(ClientError::Interrupted),
             Err(e) => {
                 self.note_outage(e, now)?;
@@ -392,7 +437,8 @@ impl Consumer {
             partition_max_bytes: 1,
             ..Default::default()
         };
-        let topic = FetchTopic { topic: place.topic.to_string(), partitions: vec![partition], ..Default::default() };
+        let topic_id = self.cluster.metadata().topic(place.topic.as_str()).map_or(Uuid::ZERO, |known| known.id);
+        let topic = FetchTopic { topic: place.topic.to_string(), topic_id, partitions: vec![partition] };
         let request = FetchRequest { max_bytes: 1, min_bytes: 0, topics: vec![topic], ..Default::default() };
         let answer = self.cluster.call(leader.map_or(Node::Any, Node::Broker), &request)?;
         let code = answer.responses.first().and_then(|topic| topic.partitions.first()).map_or(0, |p| p.error_code);
@@ -418,11 +464,13 @@ fn request(assigned: &[Assigned], asked: &[usize], config: &super::ConsumerConfi
             ..Default::default()
         };
         match topics.last_mut() {
-            Some(topic) if *topic.topic == *assigned.topic => topic.partitions.push(partition),
+            Some(topic) if *topic.topic == *assigned.topic && topic.topic_id == assigned.topic_id => {
+                topic.partitions.push(partition)
+            }
             _ => topics.push(FetchTopic {
                 topic: assigned.topic.to_string(),
+                topic_id: assigned.topic_id,
                 partitions: vec![partition],
-                ..Default::default()
             }),
         }
     }

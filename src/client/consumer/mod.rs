@@ -7,6 +7,7 @@
 mod aborted;
 mod chunk;
 mod fetch;
+mod news;
 mod places;
 #[cfg(test)]
 mod tests;
@@ -18,11 +19,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 pub use chunk::{Chunk, Record, TimestampType};
+pub use news::TopicNews;
 pub use places::{Bounds, bounds, resolve};
 
 use self::fetch::Link;
 use super::{ClientError, Cluster, Watch};
-use crate::base::{Offset, PartitionId, TopicName, TopicPartition};
+use crate::base::{ErrorCode, Offset, PartitionId, TopicName, TopicPartition, Uuid};
 
 /// Which records of transactions are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,6 +80,7 @@ impl Default for ConsumerConfig {
 struct Assigned {
     name: TopicName,
     topic: Arc<str>,
+    topic_id: Uuid,
     partition: PartitionId,
     /// Where the next fetch starts.
     position: Offset,
@@ -89,13 +92,27 @@ struct Assigned {
     /// Raised while the broker sends batches cut off at it.
     bytes: usize,
     retry_at: Option<Instant>,
+    /// So often in a row it was refused.
+    tries: u32,
+    /// The brokers know the topic no more, and that was told.
+    is_gone: bool,
+    /// It starts with the first record there is, not with offset 0.
+    takes_start: bool,
     /// The topic is unknown to the brokers since then.
     unknown_since: Option<Instant>,
+    /// The broker answers for others, but not for this one, since then.
+    refused: Option<(Instant, ClientError)>,
 }
 
 impl Assigned {
     fn is_done(&self) -> bool {
         self.until.is_some_and(|until| self.position >= until)
+    }
+
+    /// What the broker says of a disk that does not give this partition. That a partition moves is no news.
+    fn unreadable(&self) -> Option<&ClientError> {
+        let (_, error) = self.refused.as_ref()?;
+        Some(error).filter(|error| error.code() == Some(ErrorCode::KafkaStorageError))
     }
 
     fn place(&self) -> TopicPartition {
@@ -117,6 +134,9 @@ pub struct Consumer {
     outage: Option<(Instant, ClientError)>,
     /// `next` has returned since it began.
     outage_seen: bool,
+    news: Vec<TopicNews>,
+    /// `next` has not returned since the last of them.
+    has_news: bool,
 }
 
 impl Consumer {
@@ -132,6 +152,8 @@ impl Consumer {
             tries: 0,
             outage: None,
             outage_seen: false,
+            news: Vec::new(),
+            has_news: false,
         }
     }
 
@@ -142,6 +164,7 @@ impl Consumer {
         self.assigned.push(Assigned {
             name: place.topic.clone(),
             topic: topic.into(),
+            topic_id: self.cluster.metadata().topic(topic).map_or(Uuid::ZERO, |known| known.id),
             partition: place.partition,
             position: from,
             until,
@@ -150,7 +173,11 @@ impl Consumer {
             seeks: 0,
             bytes: self.config.partition_bytes,
             retry_at: None,
+            tries: 0,
+            is_gone: false,
+            takes_start: false,
             unknown_since: None,
+            refused: None,
         });
     }
 
@@ -196,9 +223,10 @@ impl Consumer {
         self.ready.is_empty() && self.assigned.iter().all(Assigned::is_done)
     }
 
-    /// Why nothing can be read at the moment, while that is so.
+    /// Why nothing can be read at the moment, or not from some partition's disk, while that is so.
     pub fn outage(&self) -> Option<&ClientError> {
-        self.outage.as_ref().map(|(_, error)| error)
+        let unreadable = || self.assigned.iter().filter_map(|assigned| assigned.unreadable()).next();
+        self.outage.as_ref().map(|(_, error)| error).or_else(unreadable)
     }
 
     /// For offsets and commits beside the reading.

@@ -105,6 +105,25 @@ fn a_leader_that_stays_away_is_an_error() {
 }
 
 #[test]
+fn a_disk_that_does_not_give_is_told_and_in_the_end_an_error() {
+    let unreadable: fn(&Asked) -> Reply = |asked| fetched(asked, ErrorCode::KafkaStorageError, Vec::new());
+    let broker = FakeBroker::scripted(ApiKey::Fetch, [unreadable, unreadable, by_offset, by_offset, by_offset]);
+    let mut passing = consumer(&broker, 0, 6);
+    assert!(passing.next(None, &mut []).expect("no error yet").is_none(), "the caller may tell of it");
+    let told = passing.outage().map(ToString::to_string).unwrap_or_default();
+    assert_eq!(told, "reading T/0: the broker can't write or read its disk (KAFKA_STORAGE_ERROR)");
+    assert_eq!(read(&mut passing), Ok(vec![0, 1, 2, 3, 4, 5]));
+    assert_eq!(passing.outage(), None);
+
+    let broker = FakeBroker::start(|asked| match asked.key {
+        ApiKey::Fetch => fetched(asked, ErrorCode::KafkaStorageError, Vec::new()),
+        _ => Reply::Usual,
+    });
+    let error = read(&mut consumer(&broker, 0, 6)).expect_err("it stays so");
+    assert_eq!(error.code(), Some(ErrorCode::KafkaStorageError));
+}
+
+#[test]
 fn an_offset_out_of_range_comes_with_the_range() {
     let broker = FakeBroker::start(|asked| match asked.key {
         ApiKey::Fetch => fetched(asked, ErrorCode::OffsetOutOfRange, Vec::new()),

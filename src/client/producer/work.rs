@@ -453,7 +453,7 @@ impl Producer {
         self.refresh_at = None;
         let names: Vec<TopicName> = self.topics.iter().map(|topic| topic.name.clone()).collect();
         match self.cluster.refresh(&names) {
-            Ok(()) => self.refresh_tries = 0,
+            Ok(_) => self.refresh_tries = 0,
             Err(ClientError::Interrupted) => self.want_refresh(),
             Err(e) => {
                 self.outage.get_or_insert(e);

@@ -176,7 +176,8 @@ impl ClassicGroup {
         self.protocol = self.members.vote();
         self.subscribed = self.find_subscribed();
         self.enter(State::CompletingRebalance, now);
-        ::log::info!("group {:?}: generation {} has {} members", self.name, self.generation, self.members.len());
+        let (count, plural) = (self.members.len(), if self.members.len() == 1 { "" } else { "s" });
+        ::log::info!("group {:?}: generation {} has {count} member{plural}", self.name, self.generation);
         for id in self.members.ids() {
             let joining = self.members.update(id.as_str(), |member| {
                 member.is_new = false;

@@ -48,13 +48,19 @@ pub(super) struct Inspect {
     from: Option<i64>,
 
     /// Stop after so many
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     count: Option<u64>,
 }
 
 impl Inspect {
     pub(super) fn run(&self, online: &Online, session: &Session) -> Result<(), Failure> {
         let format = online.output.format();
+        let found = std::fs::metadata(&self.file)
+            .map_err(|e| Failure::failed(format!("{} can't be read: {}", self.file.display(), reason(&e))))?;
+        if found.is_dir() {
+            let message = format!("{} is a directory", self.file.display());
+            return Err(Failure::usage(message).with_hint("verify-log looks at every file under one"));
+        }
         let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let kind = match names::meaning(&name) {
             Meaning::Segment(_, kind) => Some(kind),
