@@ -123,7 +123,7 @@ fn a_last_batch_cut_short_is_no_trifle_where_it_was_known_to_be_safe() {
     let whole = place.bytes(last);
     let end = state_end(&place);
     place.overwrite(last, &whole[..whole.len() - 50]);
-    let lost = format!("offsets {} to {} (2) are lost", end - 2, end - 1);
+    let lost = format!("offset {} is lost", end - 1);
     for left in [OpenAs::unclean(), OpenAs { recovery_point: Offset(end), ..OpenAs::clean() }] {
         let checked = check_partition_left(&*place.disk, &place.dir, false, &left, |_| {}).expect("readable");
         let told: Vec<_> = checked.problems.iter().filter(|problem| problem.file == place.file(last)).collect();
