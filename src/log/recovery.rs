@@ -206,8 +206,11 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
         // Retention takes from the front only; where something older is left, this one was lost.
         if let Some(older) = behind.checked_sub(1) {
             let older = &segments[older];
-            // One without a batch stands in for all that is lost.
-            let first = if older.bytes() == 0 { older.base } else { summary.base };
+            // More than the last one may be lost: it is looked up where the rest ends.
+            let first = match walk.gaps_in(older) {
+                true => summary.base,
+                false => walk.end_of(older, summary.base).map_err(LogError::io("read", older.log_path()))?,
+            };
             walk.report.loss(format!("{} is not there", walk.path_of(summary.base).display()));
             walk.missing(older, older.bytes(), first, state.next_offset);
         }

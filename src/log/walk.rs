@@ -283,6 +283,20 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// The offset behind the last batch of a segment, by its headers.
+    pub fn end_of(&self, segment: &Segment, bound: Offset) -> io::Result<Offset> {
+        let file = segment.log_file()?;
+        let extent = Extent { end: segment.bytes(), bound, gaps: self.gaps_in(segment) };
+        let mut scanner = segment.scanner(&*file, 0, segment.base, extent, Verify::Nothing);
+        loop {
+            match scanner.step()? {
+                Step::Batch { .. } => {}
+                Step::Damage { .. } if scanner.skip_damage()? => {}
+                Step::Damage { .. } | Step::End => return Ok(scanner.expected()),
+            }
+        }
+    }
+
     fn enter(&mut self, segment: &Segment, file: &dyn DiskFile, position: u64, header: &BatchHeader) -> io::Result<()> {
         segment.note(header, position);
         self.next = header.next_offset();
