@@ -274,31 +274,88 @@ fn the_programs_that_check_name_the_file_and_the_reason() {
     let home = tempfile::tempdir().expect("a directory");
     let data = home.path().join("data");
     prepare(&data);
-    let check = || {
-        let admin =
-            Command::new(env!("CARGO_BIN_EXE_rafka-admin")).arg("verify-log").arg(&data).output().expect("runs");
-        let server = Command::new(env!("CARGO_BIN_EXE_rafka-server"))
-            .args(["--check", "--data-dir"])
-            .arg(&data)
-            .output()
-            .expect("runs");
-        [admin, server].map(|ran| {
-            let said = [ran.stdout, ran.stderr].concat();
-            (ran.status.code(), String::from_utf8(said).expect("text"))
-        })
-    };
-    for (code, said) in check() {
+    for (code, said) in checks(&data) {
         assert_eq!(code, Some(0), "{said}");
     }
     for victim in ["+rafka/commands", "a/topic", "a/partition-0/00000000000000000000.log"] {
         let (path, good) = (data.join(victim), fs::read(data.join(victim)).expect("there"));
         assert!(damage(&data, Path::new(victim), Damage::OneBit));
-        for (code, said) in check() {
+        for (code, said) in checks(&data) {
             assert_eq!(code, Some(1), "{victim}: {said}");
             assert!(said.contains(victim), "{victim}: {said}");
         }
         fs::write(path, good).expect("as before");
     }
+}
+
+#[test]
+fn whatever_is_missing_the_checks_name_it_the_start_says_it_and_offsets_go_on() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (good, data, log) = (home.path().join("good"), home.path().join("data"), home.path().join("log"));
+    prepare(&good);
+    let logs = |partition: &str| {
+        let names = fs::read_dir(good.join(partition)).expect("a directory").map(|entry| entry.expect("one").path());
+        let mut logs: Vec<_> = names.filter(|path| path.extension().is_some_and(|kind| kind == "log")).collect();
+        logs.sort();
+        logs.iter().map(|path| path.strip_prefix(&good).expect("below").to_owned()).collect::<Vec<_>>()
+    };
+    let (of_a, of_groups) = (logs("a/partition-0"), logs("__consumer_offsets/partition-0"));
+    assert!(of_a.len() > 2);
+    let cases: [(&str, Vec<PathBuf>); 7] = [
+        ("the newest segment", vec![of_a[of_a.len() - 1].clone()]),
+        ("the first segment", vec![of_a[0].clone()]),
+        ("all segments", of_a.clone()),
+        ("the partition's directory", vec!["a/partition-0".into()]),
+        ("the topic's directory", vec!["a".into()]),
+        ("the groups' segments", of_groups),
+        ("the end of the newest segment", Vec::new()),
+    ];
+    for (what, gone) in cases {
+        let _ = fs::remove_dir_all(&data);
+        copy(&good, &data);
+        for path in gone.iter().map(|path| data.join(path)) {
+            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }.expect("removed");
+        }
+        if gone.is_empty() {
+            let path = data.join(&of_a[of_a.len() - 1]);
+            let file = fs::File::options().write(true).open(&path).expect("opens");
+            file.set_len(file.metadata().expect("there").len() - 50).expect("cut");
+        }
+        for (code, said) in checks(&data) {
+            assert_eq!(code, Some(1), "{what}: {said}");
+            let is_told = said.lines().any(|line| line.contains(") are lost") && line.contains(".log"));
+            assert!(is_told, "{what}: {said}");
+            // Only the partition without records may be said to have lost none.
+            let lines: Vec<&str> = said.lines().collect();
+            let is_consoled = |pair: &[&str]| pair[0].contains(".log") && pair[1].contains("no record is lost");
+            assert!(!lines.windows(2).any(is_consoled), "{what}: {said}");
+        }
+        let (server, said) = start(&data, &log);
+        let is_told = said.lines().any(|line| line.contains("ERROR") && line.contains(" lost"));
+        assert!(is_told, "{what}: {said}");
+        let answer = server.text("PRODUCE a/0 - after\n");
+        assert_eq!(answer, format!("ACK partition=0 offset={END}\n"), "{what}");
+        if what != "the groups' segments" {
+            let last_lost = if what == "the first segment" { 0 } else { END - 1 };
+            let answer: PartitionData = KafkaConnection::to(&server).fetch("a", last_lost);
+            assert_eq!(ErrorCode::from_code(answer.error_code), ErrorCode::CorruptMessage, "{what}");
+        }
+        server.kill();
+    }
+}
+
+/// What verify-log and `--check` say of a data directory.
+fn checks(data: &Path) -> [(Option<i32>, String); 2] {
+    let admin = Command::new(env!("CARGO_BIN_EXE_rafka-admin")).arg("verify-log").arg(data).output().expect("runs");
+    let server = Command::new(env!("CARGO_BIN_EXE_rafka-server"))
+        .args(["--check", "--data-dir"])
+        .arg(data)
+        .output()
+        .expect("runs");
+    [admin, server].map(|ran| {
+        let said = [ran.stdout, ran.stderr].concat();
+        (ran.status.code(), String::from_utf8(said).expect("text"))
+    })
 }
 
 #[test]

@@ -203,12 +203,15 @@ fn every_setting_is_printed_with_value_and_origin_and_a_flag_goes_before_the_fil
 #[test]
 fn check_finds_damage_and_starts_nothing() {
     let (_directory, data) = directory();
-    assert_eq!(run(&["--check", "--data-dir", &data]).code, Some(0), "no data yet is no damage");
+    let ran = run(&["--check", "--data-dir", &data]);
+    assert_eq!(ran.code, Some(1), "a typing error must not pass for a sound directory");
+    assert!(ran.err.contains(&format!("the data directory {data} does not exist")), "{}", ran.err);
     let server = start(&["--data-dir", &data, "--listen", "127.0.0.1:0"]);
     server.ask("PRODUCE Payments k v");
     server.stop(Signal::TERM);
     let ran = run(&["--check", "--data-dir", &data]);
-    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "", ""));
+    let sound = format!("{data} is sound: 1 partition, 1 record\n");
+    assert_eq!((ran.code, ran.out, ran.err.as_str()), (Some(0), sound, ""));
 
     let log = Path::new(&data).join("Payments/partition-0/00000000000000000000.log");
     let mut bytes = fs::read(&log).expect("readable");

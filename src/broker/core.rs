@@ -350,6 +350,8 @@ impl Core {
             let path = || self.data.topic_note_path(&name);
             match note {
                 FoundNote::Good(note) if note.agrees_with(&topic.note(decisions.index())) => continue,
+                // That was told, and what can't be read is not written over. The next decision on the topic tries it.
+                FoundNote::Unreadable => continue,
                 FoundNote::Good(_) => {}
                 FoundNote::None => ::log::warn!("{} is missing and is written anew", path().display()),
                 FoundNote::Damaged => ::log::warn!("{} is damaged and is written anew", path().display()),

@@ -149,7 +149,7 @@ impl DataDir {
     }
 
     pub fn partition_path(&self, partition: &TopicPartition) -> PathBuf {
-        self.topic_path(&partition.topic).join(format!("{PARTITION_PREFIX}{}", partition.partition))
+        partition_path(&self.path, partition)
     }
 
     pub fn topic_path(&self, topic: &TopicName) -> PathBuf {
@@ -174,8 +174,8 @@ impl DataDir {
                     FoundNote::None
                 }
                 Err(error) => {
-                    ::log::error!("{} can't be read: {error}", path.display());
-                    FoundNote::Damaged
+                    ::log::error!("{} can't be read, and is left as it is: {error}", path.display());
+                    FoundNote::Unreadable
                 }
             };
             // A file is no topic, and a name that leads nowhere isn't either. What can't be looked at may be one.
@@ -447,6 +447,10 @@ impl Contents for DataDir {
     }
 }
 
+pub(super) fn partition_path(data: &Path, partition: &TopicPartition) -> PathBuf {
+    data.join(partition.topic.as_str()).join(format!("{PARTITION_PREFIX}{}", partition.partition))
+}
+
 /// The number in the name of a partition's directory.
 fn partition_number(name: &str) -> Option<i32> {
     let number = name.strip_prefix(PARTITION_PREFIX)?.parse().ok()?;
@@ -465,7 +469,7 @@ fn take_lock(path: &Path) -> Result<File, TryLockError> {
     Ok(file)
 }
 
-fn parse_checkpoints(text: &[u8]) -> Option<BTreeMap<TopicPartition, Checkpoint>> {
+pub(super) fn parse_checkpoints(text: &[u8]) -> Option<BTreeMap<TopicPartition, Checkpoint>> {
     std::str::from_utf8(text).ok()?.lines().map(parse_checkpoint).collect()
 }
 

@@ -51,7 +51,7 @@ pub use caller::{Caller, ListenerName, Operation, Resource, authorize};
 pub use data_dir::is_in_use;
 pub use groups::GroupRecord;
 pub use housekeeping::{Chore, run as keep_house};
-pub use own_files::{OwnProblem, check_own_files};
+pub use own_files::{LeftPartition, OwnProblem, check_own_files, left_partitions};
 pub use partition::Partition;
 pub use text::{TextSession, TextStep};
 pub use topics::{NewTopic, Topic, TopicError};

@@ -128,6 +128,9 @@ impl Core {
         for finding in &report.findings {
             ::log::warn!("{name}: {finding}");
         }
+        for loss in &report.losses {
+            ::log::error!("{name}: {loss}");
+        }
         Ok(log)
     }
 

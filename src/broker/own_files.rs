@@ -7,8 +7,8 @@ use super::catalogue::{Finding, Flaw, Replay};
 use super::data_dir::{self, NOTE, OWN};
 use super::identity;
 use super::topic_note::TopicNote;
-use crate::base::TopicName;
-use crate::log::{Disk, whole_file};
+use crate::base::{PartitionId, TopicName, TopicPartition};
+use crate::log::{Disk, OpenAs, whole_file};
 
 /// Something that is not as the broker left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,42 @@ pub fn check_own_files(disk: &dyn Disk, data: &Path) -> io::Result<Vec<OwnProble
         }
     }
     Ok(problems)
+}
+
+/// How the broker left a partition.
+#[derive(Debug, Clone)]
+pub struct LeftPartition {
+    pub dir: PathBuf,
+    pub left: OpenAs,
+}
+
+/// Every partition of every topic that was decided in a data directory, with what the last checkpoints say of it. A stop
+/// counts as clean only while nobody runs.
+pub fn left_partitions(disk: &dyn Disk, data: &Path) -> io::Result<Vec<LeftPartition>> {
+    let own = data.join(OWN);
+    let unsealed = |name: &str| -> io::Result<Option<Vec<u8>>> {
+        let content = read(disk, &own.join(name))?;
+        Ok(content.and_then(|sealed| Some(whole_file::unseal(&sealed)?.to_vec())))
+    };
+    let is_stopped = unsealed("stopped")?.is_some_and(|content| data_dir::is_plausible("stopped", &content));
+    let clean = is_stopped && !data_dir::is_in_use(data);
+    let checkpoints = unsealed("checkpoints")?.and_then(|text| data_dir::parse_checkpoints(&text)).unwrap_or_default();
+    let catalogue = Replay::of(&read(disk, &own.join("commands"))?.unwrap_or_default()).catalogue;
+    let mut all = Vec::new();
+    for (topic, entry) in &catalogue.topics {
+        for partition in (0..entry.partition_count()).map(PartitionId) {
+            let name = TopicPartition { topic: topic.clone(), partition };
+            let at = checkpoints.get(&name).filter(|at| at.topic_id == entry.id);
+            let left = at.map_or_else(OpenAs::unclean, |at| OpenAs {
+                clean,
+                recovery_point: at.recovery_point,
+                log_start: at.log_start,
+                ..OpenAs::unclean()
+            });
+            all.push(LeftPartition { dir: data_dir::partition_path(data, &name), left });
+        }
+    }
+    Ok(all)
 }
 
 /// Name, what its absence means if it must be there, what damage means, whether it heals.

@@ -30,6 +30,8 @@ pub enum FoundNote {
     /// That of another topic: a copy, or a file in the wrong place.
     OfAnother(TopicName),
     Damaged,
+    /// The disk does not give it.
+    Unreadable,
     None,
 }
 
@@ -180,7 +182,8 @@ fn lost(
         }
     }
     // Without any catalogue, even a directory that says nothing is more likely a topic than not, if there are records.
-    let silent = |topic: &&FoundTopic| matches!(topic.note, FoundNote::None | FoundNote::Damaged);
+    let silent =
+        |topic: &&FoundTopic| matches!(topic.note, FoundNote::None | FoundNote::Damaged | FoundNote::Unreadable);
     for topic in found.iter().filter(|_| trust.is_empty).filter(silent) {
         if contents.has_batches(&topic.name) {
             commands.push(guess(&topic.name, contents.partitions(&topic.name)));

@@ -9,9 +9,12 @@ use super::disk::Disk;
 use super::entry_file::Entry;
 use super::epochs::Epochs;
 use super::indexes::{OffsetEntry, TimeEntry};
-use super::inspect::{Found, IndexEntries, aborted_entries, base_of, entries, state, walk_log};
+use super::inspect::{Damage, Found, IndexEntries, aborted_entries, base_of, entries, state, walk_log};
 use super::names::{self, Kind, Meaning};
 use super::segment::SegmentSummary;
+use super::settings::OpenAs;
+use super::span::Span;
+use super::state_file::LogState;
 use super::txn_index::{AbortedTxn, Tally};
 use super::whole_file;
 use crate::base::Offset;
@@ -25,6 +28,8 @@ pub struct Problem {
     pub reason: String,
     /// The broker repairs it by itself; no record is lost.
     pub heals: bool,
+    /// An unfinished end, which the next start cuts off; nothing says whether its records were acknowledged.
+    pub is_tail: bool,
 }
 
 /// What a check looked at.
@@ -39,16 +44,27 @@ pub struct Checked {
     pub offsets: Option<(Offset, Offset)>,
 }
 
-/// Checks every file of a partition: all batches, all indexes against them, all states. `progress` hears of bytes
-/// read.
-pub fn check_partition(disk: &dyn Disk, dir: &Path, gaps: bool, mut progress: impl FnMut(u64)) -> io::Result<Checked> {
+/// [`check_partition_left`] where nothing but the files themselves says how the partition was left.
+pub fn check_partition(disk: &dyn Disk, dir: &Path, gaps: bool, progress: impl FnMut(u64)) -> io::Result<Checked> {
+    check_partition_left(disk, dir, gaps, &OpenAs::unclean(), progress)
+}
+
+/// Checks every file of a partition: all batches, all indexes against them, all states, and that nothing is missing of
+/// what `left` and the states speak of. `progress` hears of bytes read.
+pub fn check_partition_left(
+    disk: &dyn Disk,
+    dir: &Path,
+    gaps: bool,
+    left: &OpenAs,
+    mut progress: impl FnMut(u64),
+) -> io::Result<Checked> {
     let mut checked = Checked::default();
-    let (mut bases, mut summaries) = (Vec::new(), Vec::new());
+    let (mut bases, mut states) = (Vec::new(), Vec::new());
     for name in disk.list(dir)? {
         let path = dir.join(&name);
         match names::meaning(&name) {
             Meaning::Segment(base, Kind::Log) => bases.push(base),
-            Meaning::Segment(_, Kind::Producers) => summaries.extend(check_state(disk, &path, &mut checked)?),
+            Meaning::Segment(_, Kind::Producers) => states.extend(check_state(disk, &path, &mut checked)?),
             Meaning::Swap { base, next } => {
                 let reason = format!("the compaction of offsets {base} up to (not including) {next} was interrupted");
                 checked.problem(path, None, reason, true);
@@ -60,35 +76,93 @@ pub fn check_partition(disk: &dyn Disk, dir: &Path, gaps: bool, mut progress: im
         }
     }
     bases.sort_unstable();
-    for base in bases {
+    let newest = states.iter().max_by_key(|state| state.next_offset);
+    let known_start = newest.map_or(left.log_start, |state| left.log_start.max(state.log_start));
+    let known_end = newest.map_or(left.recovery_point, |state| left.recovery_point.max(state.next_offset));
+    match bases.first() {
+        None if known_start < known_end => checked.missing(dir, known_start, known_start, known_end),
+        // After a kill, retention may have been faster than the checkpoints.
+        Some(first) if left.clean && known_start < *first => checked.missing(dir, known_start, known_start, *first),
+        _ => {}
+    }
+    for (n, base) in bases.iter().copied().enumerate() {
         let path = names::path(dir, base, Kind::Log);
         if let Some((_, end)) = checked.offsets
             && end != base
             && !gaps
         {
             let reason = match end < base {
-                true => format!("offsets {end} up to (not including) {base} are missing before it"),
+                true => format!("{} missing before it", Span { first: end, next: base }),
                 false => format!("the segment before it reaches offset {end}"),
             };
-            checked.problem(path, None, reason, false);
+            checked.problem(path.clone(), None, reason, false);
         }
-        let known: Vec<Known> = summaries.iter().filter(|(_, summary)| summary.base == base).copied().collect();
-        let end = check_segment(disk, dir, base, gaps, &known, &mut checked, &mut progress)?;
+        let known = states.iter().filter_map(|state| Some((state.next_offset, state.segment?)));
+        let known: Vec<Known> = known.filter(|(_, summary)| summary.base == base).collect();
+        let place = InLog { base, gaps, next: bases.get(n + 1).copied(), known_end, clean: left.clean };
+        let reported = checked.problems.len();
+        let end = check_segment(disk, dir, &place, &known, &mut checked, &mut progress)?;
         let first = checked.offsets.map_or(base, |(first, _)| first);
         checked.offsets = Some((first, end));
         checked.segments += 1;
+        if place.next.is_none() && end < known_end {
+            let lost = Span { first: end, next: known_end };
+            let gone =
+                newest.and_then(|state| Some(state.segment?.base)).filter(|base| bases.binary_search(base).is_err());
+            let told = checked.problems.iter().skip(reported).rposition(|problem| problem.file == path);
+            match (gone, told) {
+                (Some(base), _) => checked.missing(dir, base, end, known_end),
+                (None, Some(n)) => {
+                    let reason = &mut checked.problems[reported + n].reason;
+                    reason.push_str(&format!("; {lost} lost"));
+                }
+                (None, None) => checked.problem(path, None, format!("{lost} lost"), false),
+            }
+        }
     }
     Ok(checked)
+}
+
+/// What is missing with a partition's whole directory.
+pub fn check_absent(dir: &Path, left: &OpenAs) -> Checked {
+    let mut checked = Checked::default();
+    if left.log_start < left.recovery_point {
+        checked.missing(dir, left.log_start, left.log_start, left.recovery_point);
+    }
+    checked
 }
 
 /// The offset a state was written at, and the segment it describes.
 type Known = (Offset, SegmentSummary);
 
-fn check_state(disk: &dyn Disk, path: &Path, checked: &mut Checked) -> io::Result<Option<Known>> {
-    let reason = match state(disk, path)? {
-        Ok(state) if Some(state.next_offset) == base_of(path) => {
-            return Ok(state.segment.map(|segment| (state.next_offset, segment)));
+/// Where a segment stands in its log.
+struct InLog {
+    base: Offset,
+    gaps: bool,
+    /// The segment behind it.
+    next: Option<Offset>,
+    /// Everything below was durable.
+    known_end: Offset,
+    /// Nothing was written after that.
+    clean: bool,
+}
+
+impl InLog {
+    /// What becomes of a damaged place: `heals` and `is_tail`.
+    fn outlook(&self, damage: &Damage) -> (bool, bool) {
+        let is_end = damage.next.is_none() && (damage.is_zeros || damage.is_torn_tail());
+        match self.next {
+            // Left by a write that was taken back before the next segment began.
+            Some(next) => (is_end && damage.first == next, false),
+            None if damage.first < self.known_end => (false, false),
+            None => (is_end && self.clean, is_end && !self.clean),
         }
+    }
+}
+
+fn check_state(disk: &dyn Disk, path: &Path, checked: &mut Checked) -> io::Result<Option<LogState>> {
+    let reason = match state(disk, path)? {
+        Ok(state) if Some(state.next_offset) == base_of(path) => return Ok(Some(state)),
         Ok(_) => "it belongs to another offset".to_owned(),
         Err(flaw) => flaw.to_string(),
     };
@@ -98,7 +172,13 @@ fn check_state(disk: &dyn Disk, path: &Path, checked: &mut Checked) -> io::Resul
 
 impl Checked {
     fn problem(&mut self, file: PathBuf, position: Option<u64>, reason: String, heals: bool) {
-        self.problems.push(Problem { file, position, reason, heals });
+        self.problems.push(Problem { file, position, reason, heals, is_tail: false });
+    }
+
+    /// A segment is gone, and offsets with it.
+    fn missing(&mut self, dir: &Path, base: Offset, first: Offset, next: Offset) {
+        let reason = format!("it is not there; {} lost", Span { first, next });
+        self.problem(names::path(dir, base, Kind::Log), None, reason, false);
     }
 }
 
@@ -106,12 +186,12 @@ impl Checked {
 fn check_segment(
     disk: &dyn Disk,
     dir: &Path,
-    base: Offset,
-    gaps: bool,
+    place: &InLog,
     known: &[Known],
     checked: &mut Checked,
     progress: &mut impl FnMut(u64),
 ) -> io::Result<Offset> {
+    let (base, gaps) = (place.base, place.gaps);
     let path = names::path(dir, base, Kind::Log);
     let mut walk = walk_log(disk, &path, gaps)?;
     let mut offsets = OffsetCheck::open(disk, names::path(dir, base, Kind::Index), base, checked)?;
@@ -126,14 +206,16 @@ fn check_segment(
             }
             Found::Damage(damage) => {
                 let lost = match damage.next {
-                    Some(next) if next > damage.first => {
-                        format!("; offsets {} up to (not including) {next} are lost", damage.first)
-                    }
+                    Some(next) if next > damage.first => format!("; {} lost", Span { first: damage.first, next }),
                     _ => String::new(),
                 };
-                let reason = format!("{} bytes are no good batch: {}{lost}", damage.bytes, damage.reason);
-                let (file, position, heals) = (path.clone(), Some(damage.position), damage.is_torn_tail());
-                checked.problem(file, position, reason, heals);
+                let reason = match damage.is_zeros {
+                    true => format!("{} zero bytes, as a power cut leaves them{lost}", damage.bytes),
+                    false => format!("{} bytes are no good batch: {}{lost}", damage.bytes, damage.reason),
+                };
+                let (file, position) = (path.clone(), Some(damage.position));
+                let (heals, is_tail) = place.outlook(&damage);
+                checked.problems.push(Problem { file, position, reason, heals, is_tail });
                 offsets.damage(damage.position..damage.position + damage.bytes);
                 times.damaged = true;
             }

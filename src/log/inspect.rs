@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::bounds::SCAN_WINDOW_BYTES;
-pub use super::check::{Checked, Problem, check_partition};
+pub use super::check::{Checked, Problem, check_absent, check_partition, check_partition_left};
 use super::disk::{Disk, DiskFile, OpenMode};
 use super::entry_file::Entry;
 use super::indexes::{OffsetEntry, TimeEntry};
@@ -38,6 +38,8 @@ pub struct Damage {
     pub first: Offset,
     /// The offset of the next good batch; `None` if the file has no further one.
     pub next: Option<Offset>,
+    /// Every byte of it is zero.
+    pub is_zeros: bool,
 }
 
 impl Damage {
@@ -74,6 +76,22 @@ pub fn walk_log(disk: &dyn Disk, path: &Path, gaps: bool) -> io::Result<LogWalk>
         done: false,
     })
 }
+
+/// Whether there is nothing but zeros from one position to another.
+pub(super) fn is_zeros(file: &dyn DiskFile, mut position: u64, end: u64) -> io::Result<bool> {
+    let mut block = vec![0; (end - position).min(ZEROS_BLOCK_BYTES) as usize];
+    while position < end {
+        let block = &mut block[..(end - position).min(ZEROS_BLOCK_BYTES) as usize];
+        file.read_exact_at(position, block)?;
+        if block.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        position += block.len() as u64;
+    }
+    Ok(true)
+}
+
+const ZEROS_BLOCK_BYTES: u64 = 64 << 10;
 
 /// The base offset in a file's name.
 pub fn base_of(path: &Path) -> Option<Offset> {
@@ -137,7 +155,8 @@ impl LogWalk {
                         next = BatchHeader::parse(&head).ok().map(|header| header.base_offset);
                     }
                     let bytes = scanner.position() - position;
-                    Found::Damage(Damage { position, bytes, reason, first: expected, next })
+                    let is_zeros = is_zeros(&*file, position, scanner.position())?;
+                    Found::Damage(Damage { position, bytes, reason, first: expected, next, is_zeros })
                 }
             };
             self.after_damage = matches!(found, Found::Damage(_));

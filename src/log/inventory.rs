@@ -25,6 +25,8 @@ pub(super) struct Inventory {
     /// Base offset and length of each log file, in order.
     pub segments: Vec<(Offset, u64)>,
     pub states: BTreeSet<Offset>,
+    /// Segments with an index and no log file.
+    pub logless: BTreeSet<Offset>,
 }
 
 /// The names in the directory, which is made if it is missing.
@@ -71,6 +73,7 @@ pub(super) fn take(files: &Files, names: &[String], report: &mut OpenReport) -> 
     for (base, kind) in beside {
         if inventory.segments.binary_search_by_key(&base, |(base, _)| *base).is_err() {
             sweep(files, &files.path(base, kind), "belongs to no log file", report);
+            inventory.logless.insert(base);
         }
     }
     Ok(inventory)

@@ -9,7 +9,7 @@
 //! compaction                                                    the newest record of each key, and no other
 //! recovery  inventory  walk  ready  scan_progress                   what a start finds, and makes of it
 //! segment  seek  scan  verified                                    a file of batches
-//! inspect  check                                                   the same files, seen from outside
+//! inspect  check  span                                             the same files, seen from outside
 //! entry_file  indexes  txn_index  state_file  epochs  producers    what is kept beside them
 //! disk  real_disk  memory_disk  file_pool  files  names  whole_file     hands
 //! ```
@@ -44,6 +44,7 @@ mod scan_progress;
 mod seek;
 mod segment;
 mod settings;
+mod span;
 mod state_file;
 #[cfg(test)]
 pub mod testing;

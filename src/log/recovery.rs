@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use super::compaction::{self, Progress};
+use super::disk::OpenMode;
 use super::epochs::Epochs;
 use super::error::LogError;
 use super::files::Files;
@@ -22,6 +23,7 @@ use super::ready::{Readiness, read_state};
 use super::seek::Extent;
 use super::segment::{Growth, Segment};
 use super::settings::{LogSettings, OpenAs, OpenReport};
+use super::span::Span;
 use super::state_file::LogState;
 use super::verified::Hole;
 use super::walk::{Ending, Walk};
@@ -61,6 +63,11 @@ pub(super) fn recover(
     let (state, vouched) = newest_state(files, &mut found, report);
     let known_end = state.as_ref().map_or(Offset::ZERO, |state| state.next_offset);
     let known_end = known_end.max(vouched).max(start.recovery_point);
+    let log_start = start.log_start.max(state.as_ref().map_or(Offset::ZERO, |state| state.log_start));
+    if found.segments.is_empty() && log_start < known_end {
+        // Retention never takes the last segment. An empty one in its place says where the hole is.
+        stand_in(files, log_start, known_end, &mut found, report);
+    }
     let mut segments: Vec<Arc<Segment>> = found
         .segments
         .iter()
@@ -69,8 +76,10 @@ pub(super) fn recover(
             Arc::new(Segment::found(files, *base, *bytes, growth))
         })
         .collect();
-    let log_start = start.log_start.max(state.as_ref().map_or(Offset::ZERO, |state| state.log_start));
     drop_below(&mut segments, log_start, report);
+    if start.clean && !was_compacted {
+        tell_gone(files, &segments, &found, report);
+    }
     // Without a state nothing says how much was safe; after a clean stop everything was.
     let hole_below = if start.clean && state.is_none() { Offset(i64::MAX) } else { known_end };
     #[cfg(test)]
@@ -105,7 +114,7 @@ pub(super) fn recover(
     }
     let mut whole = walk_segments(&mut segments, &begin, &mut walk)?;
     // Offsets that were safe once are not given out again, even if their records are gone.
-    if !segments.is_empty() && walk.next < known_end {
+    if walk.next < known_end {
         lose(&segments, walk.next, known_end, walk.report);
         walk.producers.doubt();
         walk.next = known_end;
@@ -118,7 +127,18 @@ pub(super) fn recover(
     let Walk { next, producers, epochs, epochs_rebuilt, scanned_bytes, mut sealed, remains, .. } = walk;
     sealed.retain(|sealed| segments.iter().any(|segment| Arc::ptr_eq(segment, &sealed.segment)));
     report.scanned_bytes = scanned_bytes;
-    let log_start = segments.first().map_or(log_start, |first| log_start.max(first.base));
+    let log_start = match segments.first() {
+        Some(first) if start.clean && log_start < first.base => {
+            let path = files.path(log_start, Kind::Log);
+            let lost = Span { first: log_start, next: first.base };
+            report.holes += 1;
+            report.loss(format!("{lost} lost: {} is not there", path.display()));
+            log_start
+        }
+        // Retention may have been faster than the last checkpoint.
+        Some(first) => log_start.max(first.base),
+        None => log_start,
+    };
     let mut recovered = Assembly {
         files,
         settings,
@@ -185,7 +205,14 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     let Some(n) = segments.iter().position(|segment| segment.base == summary.base) else {
         // Retention takes from the front only; where something older is left, this one was lost.
         if let Some(older) = behind.checked_sub(1) {
-            walk.missing(&segments[older], segments[older].bytes(), summary.base, state.next_offset);
+            let older = &segments[older];
+            // More than the last one may be lost: it is looked up where the rest ends.
+            let first = match walk.gaps_in(older) {
+                true => summary.base,
+                false => walk.end_of(older, summary.base).map_err(LogError::io("read", older.log_path()))?,
+            };
+            walk.report.loss(format!("{} is not there", walk.path_of(summary.base).display()));
+            walk.missing(older, older.bytes(), first, state.next_offset);
         }
         return Ok(begin);
     };
@@ -297,9 +324,31 @@ fn drop_segment(segment: &Segment, report: &mut OpenReport) -> bool {
 fn lose(segments: &[Arc<Segment>], first: Offset, next: Offset, report: &mut OpenReport) {
     let Some(last) = segments.last() else { return };
     report.holes += 1;
-    report.note(format!("offsets {first} up to (not including) {next} are missing at the end of the log"));
+    report.loss(format!("{} lost: they are missing at the end of the log", Span { first, next }));
     let position = last.bytes();
     last.verified.lock().add_hole(Hole { position, resume: position, first, next });
+}
+
+/// Of a log that reached `known_end` no segment is left: it goes on with an empty one.
+fn stand_in(files: &Files, log_start: Offset, known_end: Offset, found: &mut Inventory, report: &mut OpenReport) {
+    let path = files.path(log_start, Kind::Log);
+    report.loss(format!("{} is not there, nor is any later one up to offset {known_end}", path.display()));
+    match files.disk.open(&path, OpenMode::Create) {
+        Ok(_) => found.segments.push((log_start, 0)),
+        Err(error) => report.note(format!("{} can't be made: {error}", path.display())),
+    }
+}
+
+/// Segments in the middle that are gone: their readers will hear of it, and whoever starts the broker hears of it now.
+fn tell_gone(files: &Files, segments: &[Arc<Segment>], found: &Inventory, report: &mut OpenReport) {
+    for gone in &found.logless {
+        let next = segments.partition_point(|segment| segment.base < *gone);
+        if let (1.., Some(next)) = (next, segments.get(next)) {
+            let lost = Span { first: *gone, next: next.base };
+            report.holes += 1;
+            report.loss(format!("{lost} lost: {} is not there", files.path(*gone, Kind::Log).display()));
+        }
+    }
 }
 
 /// Segments that were trimmed away, or aged out, may come back by a crash, and not whole: they are not looked at.

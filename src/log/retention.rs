@@ -117,7 +117,8 @@ impl PartitionLog {
             let mut shown = self.shown.write();
             shown.segments.retain(|segment| !is_gone(segment));
             let first = shown.segments.first().map_or(shown.log_start, |segment| segment.base);
-            if first > shown.log_start {
+            // Where nothing goes, a first segment that begins later follows a lost one, whose readers are to hear of it.
+            if first > shown.log_start && !gone.is_empty() {
                 shown.log_start = first;
                 writer.epochs_unsaved |= writer.epochs.cut_start(first);
             }

@@ -126,6 +126,8 @@ impl OpenAs {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenReport {
     pub findings: Vec<String>,
+    /// The same for records that are lost, or may be.
+    pub losses: Vec<String>,
     /// Bytes cut from the tail because they were no good batches.
     pub cut_bytes: u64,
     /// Bytes of log data that had to be read.
@@ -137,5 +139,9 @@ pub struct OpenReport {
 impl OpenReport {
     pub(super) fn note(&mut self, finding: String) {
         self.findings.push(finding);
+    }
+
+    pub(super) fn loss(&mut self, loss: String) {
+        self.losses.push(loss);
     }
 }

@@ -3,6 +3,7 @@
 //! Recovery walks what a crash left; a log that was cut walks back to what it is left with.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::append::marker_of;
@@ -11,19 +12,22 @@ use super::disk::DiskFile;
 use super::epochs::Epochs;
 use super::error::LogError;
 use super::files::Files;
+use super::inspect::is_zeros;
+use super::names::Kind;
 use super::partition::{Mark, Sealed, Writer};
 use super::producers::Producers;
 use super::ready::read_state;
-use super::scan::{Region, Scanner, Step, Verify};
+use super::scan::{Flaw, Region, Scanner, Step, Verify};
 use super::scan_progress::ScanProgress;
 use super::seek::{Extent, Place};
 use super::segment::{Growth, Segment};
 use super::settings::{OpenAs, OpenReport};
+use super::span::Span;
 use super::state_file::LogState;
 use super::txn_index::{self, AbortedTxn, Tally};
 use super::verified::Hole;
 use crate::base::{LeaderEpoch, Now, Offset};
-use crate::record::{BatchHeader, BatchView};
+use crate::record::{BatchError, BatchHeader, BatchView};
 
 /// How a walked segment ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +98,11 @@ impl<'a> Walk<'a> {
 
     pub fn gaps_in(&self, segment: &Segment) -> bool {
         segment.base < self.gaps_below
+    }
+
+    /// Where the log file of a segment is, or should be.
+    pub fn path_of(&self, base: Offset) -> PathBuf {
+        self.files.path(base, Kind::Log)
     }
 
     /// Walks a segment from `position` (all of it, or what was appended behind a state). Moves `next` to its end.
@@ -190,6 +199,12 @@ impl<'a> Walk<'a> {
                         self.cut(segment, position, end, &reason.to_string());
                         break Ending::Whole;
                     }
+                    if is_zeros(&*file, position, end)? {
+                        break self.cut(segment, position, end, "they are zero, as a power cut leaves them");
+                    }
+                    if let Flaw::Batch(BatchError::Crc { .. }) = reason {
+                        self.unbelieved(segment, &*file, position)?;
+                    }
                     break self.cut(segment, position, end, &reason.to_string());
                 }
                 Step::Damage { position, reason } => {
@@ -220,10 +235,9 @@ impl<'a> Walk<'a> {
                     }
                     Some(next) if expected < next => {
                         if expected >= self.hole_below {
-                            self.report.note(format!(
-                                "{}: offsets {expected} up to (not including) {next} never reached the disk",
-                                segment.log_path().display()
-                            ));
+                            let path = segment.log_path();
+                            let lost = Span { first: expected, next };
+                            self.report.note(format!("{}: {lost} missing at its end", path.display()));
                             break Ending::Cut;
                         }
                         self.missing(segment, scanner.position(), expected, next);
@@ -269,6 +283,20 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// The offset behind the last batch of a segment, by its headers.
+    pub fn end_of(&self, segment: &Segment, bound: Offset) -> io::Result<Offset> {
+        let file = segment.log_file()?;
+        let extent = Extent { end: segment.bytes(), bound, gaps: self.gaps_in(segment) };
+        let mut scanner = segment.scanner(&*file, 0, segment.base, extent, Verify::Nothing);
+        loop {
+            match scanner.step()? {
+                Step::Batch { .. } => {}
+                Step::Damage { .. } if scanner.skip_damage()? => {}
+                Step::Damage { .. } | Step::End => return Ok(scanner.expected()),
+            }
+        }
+    }
+
     fn enter(&mut self, segment: &Segment, file: &dyn DiskFile, position: u64, header: &BatchHeader) -> io::Result<()> {
         segment.note(header, position);
         self.next = header.next_offset();
@@ -276,6 +304,22 @@ impl<'a> Walk<'a> {
         if let Some(aborted) = note_producer(&mut self.producers, file, position, header, self.now.wall_ms)? {
             segment.write_abort(&aborted)?;
             segment.count_abort(&aborted);
+        }
+        Ok(())
+    }
+
+    /// A batch that lies there whole is about to be cut off: it may have been acknowledged.
+    fn unbelieved(&mut self, segment: &Segment, file: &dyn DiskFile, position: u64) -> io::Result<()> {
+        let mut head = [0; crate::record::HEADER_BYTES];
+        file.read_exact_at(position, &mut head)?;
+        if let Ok(header) = BatchHeader::parse(&head) {
+            self.report.loss(format!(
+                "{}: the batch at position {position} is there whole and fails its CRC; it is cut off, and with it \
+                 {} records from offset {} on, as its header has it",
+                segment.log_path().display(),
+                header.record_count,
+                header.base_offset
+            ));
         }
         Ok(())
     }
@@ -304,12 +348,8 @@ impl<'a> Walk<'a> {
         if hole.first < hole.next {
             self.producers.doubt();
             self.report.holes += 1;
-            self.report.note(format!(
-                "{}: offsets {} up to (not including) {} are damaged",
-                segment.log_path().display(),
-                hole.first,
-                hole.next
-            ));
+            let lost = Span { first: hole.first, next: hole.next };
+            self.report.loss(format!("{}: {lost} lost", segment.log_path().display()));
         }
         segment.verified.lock().add_hole(hole);
     }

@@ -8,8 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::base::Offset;
-use crate::broker::is_in_use;
+use crate::broker::{LeftPartition, is_in_use, left_partitions};
 use crate::cli::failure::{Failure, reason};
+use crate::log::RealDisk;
 use crate::log::names::{self, Kind, Meaning};
 
 /// Deep enough for DATA/topic/partition, seen from one directory above.
@@ -77,6 +78,18 @@ pub(super) fn is_dir_in_use(partition: &Path) -> bool {
     let Ok(partition) = partition.canonicalize() else { return false };
     let above = |levels| partition.ancestors().nth(levels);
     above(2).is_some_and(is_in_use) || above(1).is_some_and(is_in_use_by_kafka)
+}
+
+/// The partitions at or under a directory that a broker of ours knows of, by the data directory it is, or is part of, and
+/// how they were left.
+pub(super) fn left_under(dir: &Path) -> Result<Vec<LeftPartition>, Failure> {
+    let Ok(dir) = dir.canonicalize() else { return Ok(Vec::new()) };
+    let Some(data) = dir.ancestors().take(3).find(|above| above.join("+rafka").is_dir()) else {
+        return Ok(Vec::new());
+    };
+    let left = left_partitions(&RealDisk, data)
+        .map_err(|e| Failure::failed(format!("{} can't be read: {}", data.display(), reason(&e))))?;
+    Ok(left.into_iter().filter(|partition| partition.dir.starts_with(&dir)).collect())
 }
 
 /// Kafka holds a POSIX lock on `.lock` in its log directory.

@@ -1,5 +1,6 @@
 //! verify-log: every file of every partition under a directory.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
@@ -9,18 +10,19 @@ use super::Online;
 use super::offline::{self, PartitionDir};
 use super::outcome::Outcome;
 use super::topics::shown;
-use crate::broker::{OwnProblem, check_own_files};
+use crate::base::Offset;
+use crate::broker::{LeftPartition, OwnProblem, check_own_files, is_in_use};
 use crate::cli::failure::{Failure, reason};
 use crate::cli::output::{self, Column, Report};
 use crate::cli::run::Session;
 use crate::cli::{Counted, Progress, help};
-use crate::log::RealDisk;
-use crate::log::inspect::{Checked, Problem, check_partition};
+use crate::log::inspect::{Checked, Problem, check_absent, check_partition_left};
+use crate::log::{OpenAs, RealDisk};
 
 /// Check every log file under directories, without a broker
 ///
-/// Reads all batches and checks their CRCs, and all indexes against them. Exit 1 if anything is wrong, naming file,
-/// position and reason. Where a broker is running on a directory, the unfinished end of a newest segment is "being
+/// Reads all batches and checks their CRCs, and all indexes against them, and looks for what the checkpoints know of
+/// and is not there. Exit 1 if anything is wrong, naming file, position and reason. Where a broker is running on a directory, the unfinished end of a newest segment is "being
 /// written" and no damage. Nothing is changed.
 ///
 /// Columns: directory, segments, batches, records, bytes, first offset, next offset, verdict (ok, being written or
@@ -101,7 +103,7 @@ impl Verify {
         let mut outcome = Outcome::new(session.program);
         let (mut partitions, mut problems) = (Vec::new(), Vec::new());
         for dir in &self.dirs {
-            let found = offline::partitions_under(dir)?;
+            let found = partitions_of(dir)?;
             if found.is_empty() {
                 return Err(Failure::failed(format!("there is no log file under {}", dir.display())));
             }
@@ -117,12 +119,44 @@ impl Verify {
 /// For `rafka-server --check`: whether a data directory, if there is one yet, is sound.
 pub(super) fn check_data(dir: &Path, session: &Session) -> Result<(), Failure> {
     if !dir.exists() {
-        return Ok(());
+        return Err(Failure::failed(format!("the data directory {} does not exist", dir.display())).with_hint(
+            "the settings are sound; a first start makes the directory, so this is right only before that",
+        ));
     }
     let mut outcome = Outcome::new(session.program);
     verify_own(dir, &mut outcome)?;
-    verify(&offline::partitions_under(dir)?, session, &mut outcome)?;
-    outcome.end()
+    let verified = verify(&partitions_of(dir)?, session, &mut outcome)?;
+    outcome.end()?;
+    let records: u64 = verified.iter().map(|partition| partition.records).sum();
+    let counted = |count: u64, noun| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    let partitions = counted(verified.len() as u64, "partition");
+    let told = format!("{} is sound: {partitions}, {}\n", dir.display(), counted(records, "record"));
+    output::write_stdout(told.as_bytes())
+}
+
+/// A partition to be checked, and how it was left, as far as its broker says.
+struct ToCheck {
+    dir: PartitionDir,
+    left: OpenAs,
+}
+
+/// Those with log files, and those that should have some.
+fn partitions_of(dir: &Path) -> Result<Vec<ToCheck>, Failure> {
+    let mut left = offline::left_under(dir)?;
+    let is_same = |dir: &Path, other: &Path| dir.canonicalize().is_ok_and(|dir| dir == other);
+    let mut all = Vec::new();
+    for dir in offline::partitions_under(dir)? {
+        let known = left.iter().position(|known| is_same(&dir.path, &known.dir));
+        let left = known.map_or_else(OpenAs::unclean, |n| left.swap_remove(n).left);
+        all.push(ToCheck { dir, left });
+    }
+    let without_files = |known: LeftPartition| ToCheck {
+        dir: PartitionDir { path: known.dir, newest: Offset::ZERO, bytes: 0 },
+        left: known.left,
+    };
+    all.extend(left.into_iter().map(without_files));
+    all.sort_by(|a, b| a.dir.path.cmp(&b.dir.path));
+    Ok(all)
 }
 
 /// The broker's own files, where this is a data directory.
@@ -130,18 +164,18 @@ fn verify_own(dir: &Path, outcome: &mut Outcome) -> Result<Vec<VerifiedProblem>,
     let problems = check_own_files(&RealDisk, dir)
         .map_err(|e| Failure::failed(format!("{} can't be read: {}", dir.display(), reason(&e))))?;
     let verified = problems.into_iter().map(|OwnProblem { file, position, reason, heals }| {
-        let problem = Problem { file, position, reason, heals };
+        let problem = Problem { file, position, reason, heals, is_tail: false };
         outcome.fail(&told(&problem));
         VerifiedProblem::from(problem)
     });
     Ok(verified.collect())
 }
 
-fn verify(partitions: &[PartitionDir], session: &Session, outcome: &mut Outcome) -> Result<Vec<VerifiedRow>, Failure> {
-    let total = partitions.iter().map(|p| p.bytes).sum();
+fn verify(partitions: &[ToCheck], session: &Session, outcome: &mut Outcome) -> Result<Vec<VerifiedRow>, Failure> {
+    let total = partitions.iter().map(|p| p.dir.bytes).sum();
     let progress = Progress::start(session.verbosity.wants_progress(false), Counted::Bytes, Some(total));
     let mut rows = Vec::new();
-    for partition in partitions {
+    for ToCheck { dir: partition, left } in partitions {
         let in_use = offline::is_dir_in_use(&partition.path);
         let mut position = 0;
         let heard = |at: u64| {
@@ -149,7 +183,15 @@ fn verify(partitions: &[PartitionDir], session: &Session, outcome: &mut Outcome)
             progress.advance(if at < position { at } else { at - position });
             position = at;
         };
-        let checked = check_partition(&RealDisk, &partition.path, offline::may_have_gaps(&partition.path), heard);
+        let gaps = offline::may_have_gaps(&partition.path);
+        let checked = match check_partition_left(&RealDisk, &partition.path, gaps, left, heard) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !partition.path.exists() => {
+                // A topic can be deleted under our eyes.
+                let is_running = partition.path.ancestors().nth(2).is_some_and(is_in_use);
+                if is_running { continue } else { Ok(no_directory(partition, left)) }
+            }
+            checked => checked,
+        };
         let checked = checked
             .map_err(|e| Failure::failed(format!("{} can't be read: {}", partition.path.display(), reason(&e))))?;
         rows.push(row(partition, checked, in_use, outcome));
@@ -157,11 +199,22 @@ fn verify(partitions: &[PartitionDir], session: &Session, outcome: &mut Outcome)
     Ok(rows)
 }
 
+/// Nothing is there of the partition at all.
+fn no_directory(partition: &PartitionDir, left: &OpenAs) -> Checked {
+    let mut checked = check_absent(&partition.path, left);
+    if checked.problems.is_empty() {
+        let reason = "the directory is missing, in which there was no record".to_owned();
+        let file = partition.path.clone();
+        checked.problems.push(Problem { file, position: None, reason, heals: true, is_tail: false });
+    }
+    checked
+}
+
 fn row(partition: &PartitionDir, checked: Checked, in_use: bool, outcome: &mut Outcome) -> VerifiedRow {
     let (written, problems): (Vec<Problem>, Vec<Problem>) = checked
         .problems
         .into_iter()
-        .partition(|problem| in_use && problem.heals && is_newest(partition, &problem.file));
+        .partition(|problem| in_use && (problem.heals || problem.is_tail) && is_newest(partition, &problem.file));
     for problem in &problems {
         outcome.fail(&told(problem));
     }
@@ -189,9 +242,12 @@ fn is_newest(partition: &PartitionDir, file: &Path) -> bool {
 fn told(problem: &Problem) -> Failure {
     let place = problem.position.map_or_else(String::new, |position| format!(" at byte {position}"));
     let failure = Failure::failed(format!("{}{place}: {}", problem.file.display(), problem.reason));
-    match problem.heals {
-        true => failure.with_hint("the broker repairs this when it starts; no record is lost"),
-        false => failure,
+    match (problem.heals, problem.is_tail) {
+        (true, _) => failure.with_hint("the broker repairs this when it starts; no record is lost"),
+        (false, true) => failure.with_hint(
+            "the next start cuts this off and goes on before it; nothing here says whether records in it were acknowledged",
+        ),
+        (false, false) => failure,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::Offset;
-use crate::log::inspect::check_partition;
+use crate::log::inspect::{Problem, check_partition, check_partition_left};
 use crate::log::memory_disk::{Fault, MemoryDisk, Operation};
 use crate::log::testing::*;
 use crate::log::{LogSettings, OpenAs, PartitionLog, ReadError};
@@ -219,4 +219,85 @@ fn bytes_of_this_process_are_not_verified_and_older_ones_once() {
     assert!(first > again, "{first} reads, then {again}");
     append(&log, &batch(2, 60, 0), 0).expect("appended");
     assert!(reads_for(36) <= 1, "the header alone");
+}
+
+#[test]
+fn whichever_segments_are_gone_their_offsets_are_told_and_never_given_out_again() {
+    let names = |place: &Place, end: &str| {
+        let mut names = place.disk.list(&place.dir).expect("listed");
+        names.retain(|name| name.ends_with(end));
+        names.sort();
+        names
+    };
+    let bases: Vec<i64> = names(&stopped().1, ".log").iter().map(|name| name[..20].parse().expect("a base")).collect();
+    let count = bases.len();
+    let ends: Vec<i64> = bases.iter().skip(1).copied().chain([36]).collect();
+    let (clean, killed) = (OpenAs { recovery_point: Offset(36), ..OpenAs::clean() }, OpenAs::unclean());
+    let killed = OpenAs { recovery_point: Offset(36), ..killed };
+    let each = (0..count).map(|n| n..n + 1).chain([0..count, 0..2, count - 2..count]);
+    for gone in each {
+        for (left, with_states) in [(&clean, false), (&clean, true), (&killed, false), (&killed, true)] {
+            if !left.clean && gone.start == 0 && gone.end < count {
+                // Retention may have taken these.
+                continue;
+            }
+            let (_, place) = stopped();
+            for name in &names(&place, ".log")[gone.clone()] {
+                place.disk.remove(&place.file(name)).expect("removed");
+            }
+            for name in names(&place, ".producers").iter().filter(|_| with_states) {
+                place.disk.remove(&place.file(name)).expect("removed");
+            }
+            let what = format!("segments {gone:?} of {count}, states too: {with_states}, clean: {}", left.clean);
+            let lost: Vec<i64> = gone.clone().flat_map(|n| bases[n]..ends[n]).collect();
+            let checked = check_partition_left(&*place.disk, &place.dir, false, left, |_| {}).expect("readable");
+            let (first, last) = (lost[0], lost[lost.len() - 1]);
+            let told = format!("offsets {first} to {last} ({}) are", lost.len());
+            let is_told = |problem: &Problem| !problem.heals && problem.reason.contains(&told);
+            assert!(checked.problems.iter().any(is_told), "{what}: {told}: {:?}", checked.problems);
+
+            let (log, report) = place.open(&settings(), left.clone());
+            // A start after a kill leaves sealed segments alone, too: their readers hear of it.
+            let is_middle = gone.start > 0 && gone.end < count;
+            let is_said = report.losses.iter().any(|loss| loss.contains(&told));
+            assert!(is_said || is_middle && !left.clean, "{what}: {told}: {report:?}");
+            let kept: Vec<i64> = (0..36).filter(|offset| !lost.contains(offset)).collect();
+            for _ in 0..2 {
+                assert_eq!(survivors(&log, 100_000), (kept.clone(), vec![(first, last + 1)]), "{what}");
+                log.retain(at(0), Offset(36)).expect("nothing is due");
+            }
+            append(&log, &batch(1, 1, 0), 0).expect("it goes on");
+            assert_eq!(log.log_end(), Offset(37), "{what}");
+            log.close().expect("closed");
+            let start = OpenAs { recovery_point: Offset(37), ..OpenAs::clean() };
+            let (log, _) = place.open(&settings(), start);
+            assert_eq!(log.log_end(), Offset(37), "{what}, after another stop");
+            for offset in [first, last] {
+                let read = log.read(Offset(offset), 1, Offset(37), true);
+                assert!(matches!(read, Err(ReadError::Corrupt { .. })), "{what}, after another stop: {read:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_whole_batch_that_is_cut_off_for_its_crc_is_a_loss() {
+    let place = Place::on(Arc::new(MemoryDisk::new()));
+    let (log, _) = place.open(&settings(), OpenAs::unclean());
+    for n in 0..2 {
+        append(&log, &batch(3, 20, n), n).expect("appended");
+    }
+    drop(log);
+    let name = "00000000000000000000.log";
+    let mut bytes = place.bytes(name);
+    *bytes.last_mut().expect("some") ^= 1;
+    place.overwrite(name, &bytes);
+    let (_, report) = place.open(&settings(), OpenAs::unclean());
+    assert!(report.losses[0].contains("3 records from offset 3 on"), "{report:?}");
+    // Zeros hold no record.
+    let bytes = [place.bytes(name), vec![0; 500]].concat();
+    place.overwrite(name, &bytes);
+    let (_, report) = place.open(&settings(), OpenAs::unclean());
+    assert_eq!(report.losses, Vec::<String>::new());
+    assert!(report.findings.iter().any(|finding| finding.contains("as a power cut leaves them")), "{report:?}");
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::base::Offset;
-use crate::log::inspect::{Checked, Found, base_of, check_partition, offset_entries, state, walk_log};
+use crate::log::inspect::{
+    Checked, Found, base_of, check_partition, check_partition_left, offset_entries, state, walk_log,
+};
 use crate::log::memory_disk::MemoryDisk;
 use crate::log::testing::*;
 use crate::log::{LogSettings, OpenAs};
@@ -71,7 +73,7 @@ fn every_damaged_file_is_named_with_its_reason() {
         (&last_txn, None, "are not the 1 that were written", true),
         (&state, Some(flipped(&state, 40)), "it fails its CRC", true),
         ("leader-epoch-checkpoint", Some(b"0\n1\n".to_vec()), "no list of leader epochs", true),
-        (&log, Some(flipped(&log, 100)), "offsets 0 up to (not including) 2 are lost", false),
+        (&log, Some(flipped(&log, 100)), "offsets 0 to 1 (2) are lost", false),
         (&last_log, Some(whole.bytes(&last_log)[..one_batch].to_vec()), "bytes shorter than it was", false),
     ];
     for (name, bytes, reason, heals) in cases {
@@ -102,7 +104,39 @@ fn a_torn_tail_is_told_as_what_it_is() {
     let problems = check(&place).problems;
     let told: Vec<_> = problems.iter().filter(|problem| problem.file == place.file(name)).collect();
     assert_eq!(told.len(), 1);
-    assert!(told[0].heals && told[0].position == Some((bytes.len() - 20) as u64), "{told:?}");
+    assert!(told[0].is_tail && !told[0].heals, "nothing says that the records were not acknowledged: {told:?}");
+    assert!(told[0].reason.starts_with("20 zero bytes, as a power cut leaves them"), "{told:?}");
+    assert_eq!(told[0].position, Some((bytes.len() - 20) as u64));
+    // After a clean stop at that offset it is certain.
+    let left = OpenAs { recovery_point: Offset(1), ..OpenAs::clean() };
+    let problems = check_partition_left(&*place.disk, &place.dir, false, &left, |_| {}).expect("readable").problems;
+    assert!(problems.iter().any(|problem| problem.file == place.file(name) && problem.heals), "{problems:?}");
+}
+
+#[test]
+fn a_last_batch_cut_short_is_no_trifle_where_it_was_known_to_be_safe() {
+    let place = stopped();
+    let mut logs = place.disk.list(&place.dir).expect("listed");
+    logs.retain(|name| name.ends_with(".log"));
+    logs.sort();
+    let last = logs.last().expect("some");
+    let whole = place.bytes(last);
+    let end = state_end(&place);
+    place.overwrite(last, &whole[..whole.len() - 50]);
+    let lost = format!("offset {} is lost", end - 1);
+    for left in [OpenAs::unclean(), OpenAs { recovery_point: Offset(end), ..OpenAs::clean() }] {
+        let checked = check_partition_left(&*place.disk, &place.dir, false, &left, |_| {}).expect("readable");
+        let told: Vec<_> = checked.problems.iter().filter(|problem| problem.file == place.file(last)).collect();
+        assert!(told.iter().any(|problem| problem.reason.contains(&lost)), "{told:?}");
+        assert!(told.iter().all(|problem| !problem.heals && !problem.is_tail), "{told:?}");
+    }
+}
+
+/// Where the log ended, by the newest state file.
+fn state_end(place: &Place) -> i64 {
+    let names = place.disk.list(&place.dir).expect("listed");
+    let states = names.iter().filter(|name| name.ends_with(".producers"));
+    states.filter_map(|name| Some(base_of(&place.file(name))?.0)).max().expect("there is one")
 }
 
 #[test]
