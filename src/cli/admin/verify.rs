@@ -22,8 +22,8 @@ use crate::log::{OpenAs, RealDisk};
 /// Check every log file under directories, without a broker
 ///
 /// Reads all batches and checks their CRCs, and all indexes against them, and looks for what the checkpoints know of
-/// and is not there. Exit 1 if anything is wrong, naming file, position and reason. Where a broker is running on a directory, the unfinished end of a newest segment is "being
-/// written" and no damage. Nothing is changed.
+/// and is not there. Exit 1 if anything is wrong, naming file, position and reason. Where a broker is running on a
+/// directory, the unfinished end of a newest segment is "being written" and no damage. Nothing is changed.
 ///
 /// Columns: directory, segments, batches, records, bytes, first offset, next offset, verdict (ok, being written or
 /// damaged).
