@@ -13,7 +13,7 @@ use super::disk::Disk;
 use super::error::LogError;
 use super::flush::FlushTicket;
 use super::names::{self, Kind};
-use super::partition::PartitionLog;
+use super::partition::{PartitionLog, Writer};
 use super::segment::Segment;
 use super::whole_file::Prepared;
 use crate::base::Offset;
@@ -27,6 +27,13 @@ struct Checkpoint<'a> {
     states: Vec<(Offset, Prepared)>,
     epochs: Option<Prepared>,
     recovery_point: Offset,
+}
+
+/// What a checkpoint writes beside the data, as [`Checkpoint`] holds it.
+struct Beside {
+    segments: Vec<Arc<Segment>>,
+    states: Vec<(Offset, Prepared)>,
+    epochs: Option<Prepared>,
 }
 
 type Failed = (PathBuf, io::Error);
@@ -75,6 +82,22 @@ impl PartitionLog {
         let is_right = self.make_right(&mut writer).is_ok();
         // Under one hold of the lock: a state must not speak of what the ticket does not sync.
         let ticket = self.ticket(turn, &writer);
+        // Data whose fsync failed must be verified again by the next start: no state may vouch for it.
+        let oldest = self.shown.read().segments.first().map_or(Offset(i64::MAX), |first| first.base);
+        let safe = is_right && writer.unsafe_below.is_none_or(|offset| oldest >= offset);
+        let Beside { segments, states, epochs } = match self.write_beside(&mut writer, safe) {
+            Ok(beside) => beside,
+            Err(error) => {
+                ticket.abandon();
+                return Err(error);
+            }
+        };
+        let recovery_point = if safe { writer.next_offset } else { self.recovery_point() };
+        Ok(Checkpoint { ticket, segments, states, epochs, recovery_point })
+    }
+
+    /// Writes the files that stand beside the data, under other names until they are synced.
+    fn write_beside(&self, writer: &mut Writer, safe: bool) -> Result<Beside, LogError> {
         let disk = &*self.files.disk;
         let mut segments = Vec::new();
         let mut states = Vec::new();
@@ -82,9 +105,6 @@ impl PartitionLog {
             let path = self.files.path(offset, Kind::Producers);
             Prepared::write(disk, &path, bytes).map(|prepared| (offset, prepared)).map_err(LogError::io("write", path))
         };
-        // Data whose fsync failed must be verified again by the next start: no state may vouch for it.
-        let oldest = self.shown.read().segments.first().map_or(Offset(i64::MAX), |first| first.base);
-        let safe = is_right && writer.unsafe_below.is_none_or(|offset| oldest >= offset);
         if safe {
             writer.unsafe_below = None;
             for sealed in &writer.sealed {
@@ -102,7 +122,7 @@ impl PartitionLog {
                     active.write_indexes().map_err(LogError::io("write", active.log_path()))?;
                     segments.push(Arc::clone(active));
                 }
-                states.push(write_state(end, &self.state(&writer, active.as_ref()).encode())?);
+                states.push(write_state(end, &self.state(writer, active.as_ref()).encode())?);
             }
         }
         let mut epochs = None;
@@ -112,8 +132,7 @@ impl PartitionLog {
             epochs = Some(prepared.map_err(LogError::io("write", path))?);
             writer.epochs_unsaved = false;
         }
-        let recovery_point = if safe { writer.next_offset } else { self.recovery_point() };
-        Ok(Checkpoint { ticket, segments, states, epochs, recovery_point })
+        Ok(Beside { segments, states, epochs })
     }
 }
 

@@ -184,6 +184,11 @@ impl FlushTicket<'_> {
         Ok(())
     }
 
+    /// Nobody synced anything: the next ticket covers it.
+    pub(super) fn abandon(self) {
+        self.segments.iter().for_each(|segment| segment.sync_again());
+    }
+
     /// What the ticket covers is durable. Gives the flushed end.
     pub fn finish(self) -> Offset {
         let mut writer = self.log.writer.lock();

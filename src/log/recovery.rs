@@ -212,6 +212,9 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
                 false => walk.end_of(older, summary.base).map_err(LogError::io("read", older.log_path()))?,
             };
             walk.report.loss(format!("{} is not there", walk.path_of(summary.base).display()));
+            // It is the last one now, and nobody looks at its indexes after this.
+            let extent = Extent { end: older.bytes(), bound: first, gaps: walk.gaps_in(older) };
+            older.make_ready(extent).map_err(LogError::io("look at the indexes of", older.log_path()))?;
             walk.missing(older, older.bytes(), first, state.next_offset);
         }
         return Ok(begin);

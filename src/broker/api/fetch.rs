@@ -201,10 +201,11 @@ impl Fetch {
         Answer::Reply(self.reply(core, found, &telling))
     }
 
-    /// Says once what the disk does not give; a reader asks for it again and again.
+    /// Says once for a partition what the disk does not give: readers ask for it again and again, at many places.
     fn complain(&self, core: &Core, found: &Found) {
         for (wanted, read) in self.wanted.iter().zip(&found.reads) {
             if let (Ok(partition), Some(failure)) = (&wanted.partition, &read.failure)
+                && !core.unread().is_any_of(partition.name())
                 && core.unread().failed(partition.name(), failure)
             {
                 ::log::error!("{} can't be read: {failure}", partition.name());

@@ -40,6 +40,14 @@ struct Watched {
     _progress: Subscription,
 }
 
+impl Drop for Timers {
+    /// Whoever is watched knows the bell, and the bell knows whom it watches: left alone, they would keep each other.
+    fn drop(&mut self) {
+        let watched = std::mem::take(&mut self.bell.state.lock().watched);
+        drop(watched);
+    }
+}
+
 impl Waker for Bell {
     fn wake(&self) {
         self.state.lock().rung = true;

@@ -433,6 +433,8 @@ impl<'a> Reading<'a> {
     /// Commits what is written, however the reading ended, and leaves the group. Not what the reader of a pipe never took,
     /// unless all that was asked for is done.
     fn leave(&mut self, stopped: &Stopped) -> Result<(), ClientError> {
+        // What was read of a topic that is gone is no place in another of its name.
+        self.follow_topics();
         match stopped {
             Stopped::Enough => self.positions.take_all(),
             // Elsewhere nobody can tell what it took: the last commit stands.

@@ -54,6 +54,15 @@ impl Consumer {
                 continue;
             }
             if assigned.until.is_some() {
+                // Whatever is known of the other is not to be told of this one.
+                let news = TopicNews::Gone(assigned.name.clone());
+                if !self.news.contains(&news) {
+                    self.news.push(news);
+                    self.has_news = true;
+                }
+                if assigned.is_done() {
+                    continue;
+                }
                 // The end that was to be reached was the other's.
                 let what = format!("reading {}/{}", assigned.topic, assigned.partition);
                 let message = Some("it was deleted, and another topic has got its name".to_owned());

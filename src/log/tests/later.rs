@@ -202,3 +202,27 @@ fn an_index_that_the_disk_does_not_give_is_told_of_when_it_is_needed() {
         assert_eq!(check_partition(&*place.disk, &place.dir, false, |_| {}).expect("read").problems, []);
     }
 }
+
+#[test]
+fn the_segment_before_a_lost_one_keeps_its_indexes() {
+    let (_, place) = stopped(true);
+    let older = Offset(38);
+    let asked = |log: &PartitionLog| {
+        let times: Vec<String> =
+            (0..19).map(|ms| format!("{ms}: {:?}", log.find_time(START_MS + ms, older).expect("readable"))).collect();
+        (times, log.aborted_transactions(Offset(0), older).expect("readable"))
+    };
+    let (log, _) = place.open(&settings(), OpenAs::clean());
+    let wanted = asked(&log);
+    assert!(!wanted.1.is_empty());
+    log.close().expect("closed");
+    drop(log);
+    place.disk.remove(&place.file(&newest(&place, "log"))).expect("removed");
+    for _ in 0..2 {
+        let (log, _) = place.open(&settings(), OpenAs::clean());
+        assert_eq!(asked(&log), wanted);
+        append(&log, &batch(2, 60, 90), 90).expect("appended");
+        assert_eq!(asked(&log), wanted);
+        log.close().expect("closed");
+    }
+}

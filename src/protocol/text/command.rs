@@ -95,7 +95,7 @@ impl Verb {
         if word.len() > NEAREST_BYTES_MAX {
             return None;
         }
-        crate::base::nearest(word, TABLE.iter().map(|usage| usage.name))
+        crate::base::nearest(word.trim_matches('"'), TABLE.iter().map(|usage| usage.name))
             .and_then(|name| Verb::from_word(name.as_bytes()))
     }
 }
