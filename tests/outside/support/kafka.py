@@ -168,9 +168,16 @@ def copied(paths):
         yield copies
 
 
+FILES_AT_ONCE = 400
+
+
 def dump_segments(paths, *options):
     """What DumpLogSegments prints for these files. It exits 0 on mismatches, so that stderr is returned too."""
-    return sh(java("org.apache.kafka.tools.DumpLogSegments", "--files", ",".join(map(str, paths)), *options), timeout=300)
+    paths = list(map(str, paths))
+    # One argument has at most 128 KiB on Linux.
+    portions = [paths[at : at + FILES_AT_ONCE] for at in range(0, len(paths), FILES_AT_ONCE)]
+    done = [sh(java("org.apache.kafka.tools.DumpLogSegments", "--files", ",".join(portion), *options), timeout=300) for portion in portions]
+    return Done(done[0].command, 0, b"".join(d.out for d in done), b"".join(d.err for d in done), sum(d.seconds for d in done))
 
 
 __all__ = ["ApacheKafka", "Done", "Skip", "copied", "dump_segments", "free_port", "jars", "java", "java_source"]
