@@ -245,11 +245,14 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     }
     let extent = Extent { end: summary.log_bytes, bound: state.next_offset, gaps: walk.gaps_in(segment) };
     if file_bytes > summary.log_bytes && !segment.ends_right(extent).map_err(storage)? {
-        walk.report.note(format!("something has moved in {}", segment.log_path().display()));
         walk.survey(segment, file_bytes, state.next_offset, summary.growth.aborted)?;
         let position = segment.bytes();
-        segment.set_bytes(file_bytes);
-        return Ok(if sealed { begin } else { Begin { segment: n, position, offset: state.next_offset } });
+        // If it is as it should be after all, it was only misread.
+        if position != summary.log_bytes {
+            walk.report.note(format!("something has moved in {}", segment.log_path().display()));
+            segment.set_bytes(file_bytes);
+            return Ok(if sealed { begin } else { Begin { segment: n, position, offset: state.next_offset } });
+        }
     }
     segment.check_aborted(extent).map_err(storage)?;
     segment.set_ready();

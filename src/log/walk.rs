@@ -25,7 +25,7 @@ use super::settings::{OpenAs, OpenReport};
 use super::span::Span;
 use super::state_file::LogState;
 use super::txn_index::{self, AbortedTxn, Tally};
-use super::verified::Hole;
+use super::verified::{Hole, Verified};
 use crate::base::{LeaderEpoch, Now, Offset};
 use crate::record::{BatchError, BatchHeader, BatchView};
 
@@ -261,6 +261,8 @@ impl<'a> Walk<'a> {
         let storage = LogError::io("read", segment.log_path());
         let surveyed = (|| {
             segment.forget()?;
+            // Whoever came to doubt it may have misread it, and remembers damage that is none.
+            *segment.verified.lock() = Verified::default();
             let file = segment.log_file()?;
             let gaps = self.gaps_in(segment);
             let region = Region { start: 0, end, expected: segment.base, bound, gaps, verify: Verify::Suspects };
