@@ -148,6 +148,10 @@ impl PartitionLog {
         }
         writer.unsynced.clear();
         writer.sealed.retain(|sealed| sealed.next_offset <= mark.offset);
+        if kept.is_empty() {
+            // The state of this moment may know an older log start, below which segments would seem to be missing now.
+            writer.states.remove(&mark.offset);
+        }
         walk::rewind(&self.files, writer, &kept, mark, gaps_below);
         writer.must_roll = true;
         // A transaction may be open again that had ended.

@@ -247,8 +247,10 @@ fn resume(segments: &[Arc<Segment>], state: &LogState, walk: &mut Walk<'_>) -> R
     if file_bytes > summary.log_bytes && !segment.ends_right(extent).map_err(storage)? {
         walk.survey(segment, file_bytes, state.next_offset, summary.growth.aborted)?;
         let position = segment.bytes();
-        // If it is as it should be after all, it was only misread.
-        if position != summary.log_bytes {
+        if position == summary.log_bytes {
+            // The index was wrong, or something was only misread.
+            walk.report.note(format!("the indexes of {} did not fit and were made anew", segment.log_path().display()));
+        } else {
             walk.report.note(format!("something has moved in {}", segment.log_path().display()));
             segment.set_bytes(file_bytes);
             return Ok(if sealed { begin } else { Begin { segment: n, position, offset: state.next_offset } });

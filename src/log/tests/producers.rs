@@ -294,7 +294,7 @@ fn a_damaged_index_costs_no_aborted_transaction() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         place.overwrite(name, &damaged);
         let (log, report) = place.open(&settings, OpenAs::unclean());
-        noticed += usize::from(report.findings.iter().any(|note| note.contains("something has moved")));
+        noticed += usize::from(report.findings.iter().any(|note| note.contains("did not fit and were made anew")));
         let found = log.aborted_transactions(Offset(0), log.log_end()).expect("readable");
         assert_eq!((log.log_end(), found), (Offset(17), wanted), "bit {bit}");
     }
