@@ -32,7 +32,8 @@ def write(store, rows):
     if not kept:
         print("benches/run: nothing measured yet, so no page")
         return
-    parts = [HEAD, circumstances(store, kept), table(kept), details(kept)]
+    missing = [name for name in rows if not store.load(name)]
+    parts = [HEAD, circumstances(store, kept, missing), table(kept), details(kept)]
     if REMAINING.exists():
         parts.append(REMAINING.read_text())
     PAGE.write_text("\n".join(parts))
@@ -40,7 +41,7 @@ def write(store, rows):
     print(f"written: {PAGE.relative_to(ROOT)}, {CHART.relative_to(ROOT)}")
 
 
-def circumstances(store, kept):
+def circumstances(store, kept, missing):
     machine = store.facts["machine"]
     lines = []
     if void(kept):
@@ -59,6 +60,8 @@ def circumstances(store, kept):
         lines += ["**A quick look: less data and fewer turns than a full run.**", ""]
     missed = [found for found in kept if not is_met(found)]
     lines += [f"{len(kept) - len(missed)} of {len(kept)} rows meet every target of theirs. `benches/run ROW` runs one again.", ""]
+    if missing:
+        lines += [*wrapped(f"Not run with this build yet: {', '.join(missing)}."), ""]
     return "\n".join(lines)
 
 
