@@ -85,7 +85,7 @@ pub struct Core {
     /// Of checkpoints that can't be taken.
     complaints: Complaints,
     /// Of what can't be read for those who fetch. One who gets something proves nothing of the file that another
-    /// lacks, so each reason is said once until the next start.
+    /// lacks, so each partition is told of once until the next start.
     unread: Complaints,
     file_pool: Arc<FilePool>,
     reserve: Reserve,
@@ -177,11 +177,11 @@ impl Core {
         &self.fetch_sessions
     }
 
-    /// What is kept back for when the disk is full.
     pub fn unread(&self) -> &Complaints {
         &self.unread
     }
 
+    /// What is kept back for when the disk is full.
     pub fn reserve(&self) -> &Reserve {
         &self.reserve
     }

@@ -190,7 +190,7 @@ impl FlushTicket<'_> {
 
     /// Nobody synced anything: the next ticket covers it.
     pub(super) fn abandon(self) {
-        self.segments.iter().for_each(|segment| segment.sync_again());
+        self.segments.iter().for_each(|segment| segment.give_back_shortened());
     }
 
     /// What the ticket covers is durable. Gives the flushed end.

@@ -162,6 +162,11 @@ impl Segment {
         self.shortened.swap(false, Ordering::AcqRel)
     }
 
+    /// Nobody saw to it after all.
+    pub fn give_back_shortened(&self) {
+        self.shortened.store(true, Ordering::Release);
+    }
+
     /// A batch that begins with this offset starts (or will start) here.
     pub fn bookmark(&self, offset: Offset, position: u64) {
         let bookmarks = &mut *self.bookmarks.lock();

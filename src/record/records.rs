@@ -76,7 +76,8 @@ impl Front {
         self.at += bytes as usize;
     }
 
-    /// A varint of at most three bytes as it is written, zigzagged. It counts only if [`is_true`](Self::is_true) says so after it.
+    /// A varint of at most three bytes as it is written, zigzagged. It counts only if [`is_true`](Self::is_true) says so
+    /// after it.
     #[inline(always)]
     fn number(&mut self) -> Option<u32> {
         let word = self.word as u32;
@@ -335,21 +336,19 @@ mod tests {
                 let at = at.index(bytes.len());
                 bytes[at] ^= flip;
             }
-            let (mut rest, mut quick) = (&bytes[..], 0);
+            let mut rest = &bytes[..];
             while !rest.is_empty() {
                 let mut careful = RecordIter { rest, index: 0, count: 1 };
                 let mut plain = careful.clone();
                 let expected = careful.read();
                 if let Some(record) = plain.read_plain() {
                     prop_assert_eq!((Ok(record), plain.rest), (expected, careful.rest));
-                    quick += 1;
                 }
                 if expected.is_err() {
                     break;
                 }
                 rest = careful.rest;
             }
-            prop_assert!(quick <= records.len());
         }
     }
 

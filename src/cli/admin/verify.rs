@@ -1,5 +1,6 @@
 //! verify-log: every file of every partition under a directory.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use super::offline::{self, PartitionDir};
 use super::outcome::Outcome;
 use super::topics::shown;
 use crate::base::Offset;
-use crate::broker::{LeftPartition, OwnProblem, check_own_files, is_in_use};
+use crate::broker::{OwnProblem, check_own_files, is_in_use};
 use crate::cli::failure::{Failure, reason};
 use crate::cli::output::{self, Column, Report};
 use crate::cli::run::Session;
@@ -142,18 +143,14 @@ struct ToCheck {
 
 /// Those with log files, and those that should have some.
 fn partitions_of(dir: &Path) -> Result<Vec<ToCheck>, Failure> {
-    let mut left = offline::left_under(dir)?;
-    let is_same = |dir: &Path, other: &Path| dir.canonicalize().is_ok_and(|dir| dir == other);
+    let left = offline::left_under(dir)?;
+    let mut left: BTreeMap<PathBuf, OpenAs> = left.into_iter().map(|known| (known.dir, known.left)).collect();
     let mut all = Vec::new();
     for dir in offline::partitions_under(dir)? {
-        let known = left.iter().position(|known| is_same(&dir.path, &known.dir));
-        let left = known.map_or_else(OpenAs::unclean, |n| left.swap_remove(n).left);
-        all.push(ToCheck { dir, left });
+        let known = dir.path.canonicalize().ok().and_then(|path| left.remove(&path));
+        all.push(ToCheck { dir, left: known.unwrap_or_else(OpenAs::unclean) });
     }
-    let without_files = |known: LeftPartition| ToCheck {
-        dir: PartitionDir { path: known.dir, newest: Offset::ZERO, bytes: 0 },
-        left: known.left,
-    };
+    let without_files = |(path, left)| ToCheck { dir: PartitionDir { path, newest: Offset::ZERO, bytes: 0 }, left };
     all.extend(left.into_iter().map(without_files));
     all.sort_by(|a, b| a.dir.path.cmp(&b.dir.path));
     Ok(all)

@@ -286,6 +286,7 @@ impl<'a> Reading<'a> {
             self.consumer.unassign(&place);
         }
         self.positions.lose();
+        self.in_pipe.clear();
         self.current = None;
     }
 
@@ -427,6 +428,7 @@ impl<'a> Reading<'a> {
             self.look_at_pipe();
         } else {
             self.positions.take_all();
+            self.in_pipe.clear();
         }
     }
 

@@ -35,11 +35,7 @@ impl Consumer {
     fn gone(&mut self, name: &str) {
         for assigned in self.assigned.iter_mut().filter(|assigned| *assigned.topic == *name && !assigned.is_gone) {
             assigned.is_gone = true;
-            let news = TopicNews::Gone(assigned.name.clone());
-            if !self.news.contains(&news) {
-                self.news.push(news);
-                self.has_news = true;
-            }
+            self.has_news |= tell(&mut self.news, TopicNews::Gone(assigned.name.clone()));
         }
     }
 
@@ -55,11 +51,7 @@ impl Consumer {
             }
             if assigned.until.is_some() {
                 // Whatever is known of the other is not to be told of this one.
-                let news = TopicNews::Gone(assigned.name.clone());
-                if !self.news.contains(&news) {
-                    self.news.push(news);
-                    self.has_news = true;
-                }
+                self.has_news |= tell(&mut self.news, TopicNews::Gone(assigned.name.clone()));
                 if assigned.is_done() {
                     continue;
                 }
@@ -72,12 +64,17 @@ impl Consumer {
             assigned.takes_start = true;
             assigned.seeks += 1;
             assigned.unknown_since = None;
-            let news = TopicNews::Anew(assigned.name.clone());
-            if !self.news.contains(&news) {
-                self.news.push(news);
-                self.has_news = true;
-            }
+            self.has_news |= tell(&mut self.news, TopicNews::Anew(assigned.name.clone()));
         }
         Ok(())
     }
+}
+
+/// A topic's partitions have it in common. True if it was not told yet.
+fn tell(all: &mut Vec<TopicNews>, news: TopicNews) -> bool {
+    let is_new = !all.contains(&news);
+    if is_new {
+        all.push(news);
+    }
+    is_new
 }
