@@ -44,6 +44,10 @@ impl Consumer {
     pub fn next(&mut self, until: Option<Instant>, also: &mut [Watch<'_>]) -> Result<Option<Chunk>, ClientError> {
         self.take_back_buffers();
         loop {
+            // What is ready then is of the topic that the news are about: topics are looked at only while nothing is.
+            if std::mem::take(&mut self.has_news) {
+                return Ok(None);
+            }
             if let Some(ready) = self.ready.pop_front() {
                 return ready.map(Some);
             }
@@ -55,9 +59,11 @@ impl Consumer {
                 continue;
             }
             self.cluster.patience().check()?;
+            if self.has_news {
+                continue;
+            }
             let outage_begins = self.outage().is_some() && !std::mem::replace(&mut self.outage_seen, true);
-            let has_news = std::mem::take(&mut self.has_news);
-            if self.is_done() || outage_begins || has_news || until.is_some_and(|until| until <= now) {
+            if self.is_done() || outage_begins || until.is_some_and(|until| until <= now) {
                 return Ok(None);
             }
             let timers = [until, self.next_timer(now)];
