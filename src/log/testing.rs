@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::memory_disk::MemoryDisk;
 use super::{AppendError, Appended, Disk, LogSettings, OpenAs, OpenReport, PartitionLog, ReadError, RealDisk};
 use crate::base::{LeaderEpoch, Now, Offset};
 use crate::record::{BatchBuilder, BatchHeader, Codec, ProducerStamp, ValidBatch, attributes, batches};
@@ -109,6 +110,19 @@ impl Place {
     pub fn overwrite(&self, name: &str, bytes: &[u8]) {
         overwrite(&*self.disk, &self.file(name), bytes);
     }
+}
+
+/// A simulated disk with a partition's directory on it.
+pub fn memory() -> (MemoryDisk, Place) {
+    let disk = MemoryDisk::new();
+    let place = Place::on(Arc::new(disk.clone()));
+    disk.create_dir(&place.dir).expect("made");
+    disk.sync_fs(&place.dir).expect("synced");
+    (disk, place)
+}
+
+pub fn is_log(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "log")
 }
 
 pub fn overwrite(disk: &dyn Disk, path: &Path, bytes: &[u8]) {

@@ -76,14 +76,6 @@ fn headers(log: &PartitionLog) -> Vec<BatchHeader> {
     read_from(log, log.log_start(), 1000).expect("readable").0
 }
 
-fn memory() -> (MemoryDisk, Place) {
-    let disk = MemoryDisk::new();
-    let place = Place::on(Arc::new(disk.clone()));
-    disk.create_dir(&place.dir).expect("made");
-    disk.sync_fs(&place.dir).expect("synced");
-    (disk, place)
-}
-
 fn assert_sound(place: &Place) {
     let checked = check_partition(&*place.disk, &place.dir, true, |_| {}).expect("readable");
     assert_eq!(checked.problems, []);

@@ -2,25 +2,12 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::base::Offset;
 use crate::log::bounds::PROBE_INTERVAL_MS;
-use crate::log::memory_disk::{MemoryDisk, Operation};
+use crate::log::memory_disk::Operation;
 use crate::log::testing::*;
 use crate::log::{Disk, FlushPolicy, LogSettings, OpenAs, PartitionLog};
-
-fn memory() -> (MemoryDisk, Place) {
-    let disk = MemoryDisk::new();
-    let place = Place::on(Arc::new(disk.clone()));
-    disk.create_dir(&place.dir).expect("made");
-    disk.sync_fs(&place.dir).expect("synced");
-    (disk, place)
-}
-
-fn is_log(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "log")
-}
 
 fn all(log: &PartitionLog) -> Vec<(i64, i64)> {
     spans(&read_from(log, log.log_start(), 1000).expect("readable").0)
@@ -165,4 +152,31 @@ fn a_second_segment_is_not_there_before_the_first() {
     let (log, _) = place.open(&small(), OpenAs::unclean());
     // What was lost is the second.
     assert_eq!((log.log_start(), log.log_end()), (Offset(0), Offset(5)));
+}
+
+/// A checkpoint begins with what is to be synced, and may fail before anything is.
+#[test]
+fn a_checkpoint_that_fails_forgets_no_cut() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&small(), OpenAs::unclean());
+    append(&log, &batch(1, 100, 0), 0).expect("appended");
+    log.flush().expect("flushed");
+    let kept = place.bytes("00000000000000000000.log").len();
+    append(&log, &batch(1, 100, 1), 1).expect("appended");
+    disk.sync_fs(&place.dir).expect("all of it is on the disk, whatever the log is told");
+    disk.watch(|operation, path| {
+        (operation == Operation::SyncData && is_log(path)).then(|| io::ErrorKind::Other.into())
+    });
+    log.flush().expect_err("refused");
+    assert_eq!(log.log_end(), Offset(1));
+    disk.watch(|operation, path| {
+        let is_state = path.to_string_lossy().contains(".producers");
+        (operation == Operation::Write && is_state).then(|| io::ErrorKind::StorageFull.into())
+    });
+    log.checkpoint().expect_err("there is no room for the state");
+    disk.unwatch();
+    log.flush().expect("flushed");
+    drop(log);
+    disk.crash();
+    assert_eq!(place.bytes("00000000000000000000.log").len(), kept, "what was cut off is back");
 }

@@ -1,7 +1,6 @@
 //! A disk that refuses: failed writes, failed fsyncs, a full disk; and that everything goes on afterwards.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -11,18 +10,6 @@ use crate::log::bounds::PROBE_INTERVAL_MS;
 use crate::log::memory_disk::{Fault, MemoryDisk, Operation};
 use crate::log::testing::*;
 use crate::log::{Disk, FlushPolicy, LogSettings, OpenAs, PartitionLog, checkpoint_many, flush_many};
-
-fn memory() -> (MemoryDisk, Place) {
-    let disk = MemoryDisk::new();
-    let place = Place::on(Arc::new(disk.clone()));
-    disk.create_dir(&place.dir).expect("made");
-    disk.sync_fs(&place.dir).expect("synced");
-    (disk, place)
-}
-
-fn is_log(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "log")
-}
 
 /// Operations of one kind on log files fail.
 fn refuse(disk: &MemoryDisk, refused: Operation, written: usize) {

@@ -1,7 +1,6 @@
 //! Offsets that are missing: compacted away, which is well, or lost, and then what came after them goes with them.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::compaction::{compact, compacted, keyed, records};
 use crate::base::Offset;
@@ -10,14 +9,6 @@ use crate::log::names;
 use crate::log::testing::*;
 use crate::log::{Disk, OpenAs, PartitionLog};
 use crate::record::ProducerStamp;
-
-fn memory() -> (MemoryDisk, Place) {
-    let disk = MemoryDisk::new();
-    let place = Place::on(Arc::new(disk.clone()));
-    disk.create_dir(&place.dir).expect("made");
-    disk.sync_fs(&place.dir).expect("synced");
-    (disk, place)
-}
 
 /// Batches of about 200 bytes, of which each segment takes four.
 fn fill(log: &PartitionLog, count: usize) {
