@@ -161,9 +161,9 @@ fn network() -> Vec<Setting> {
         Setting::new(
             "max.connections",
             int_from(0),
-            "10000",
-            "How many connections are open at once; more are refused. Each costs a thread, and so many were measured to fit \
-             into 100 MB.",
+            "20000",
+            "How many connections are open at once; more are refused. Each costs a thread; 10,000 were measured to fit into \
+             100 MB.",
         )
         .dynamic()
         .kafkas("2147483647"),

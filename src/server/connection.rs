@@ -4,12 +4,16 @@ use std::io::{self, Read};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use super::hangup::{Hangups, Watched};
 use super::output::Output;
 use super::waker::{ConnectionWaker, Watch, Woken};
 use super::{kafka, text};
-use crate::broker::{Caller, Core, Subscription, Waker};
+use crate::broker::{Caller, Core, Subscription};
 use crate::protocol::text::Opening;
 
 /// How long a closing connection listens for what the peer still sends: closing with unread bytes would make
@@ -24,7 +28,13 @@ pub struct Connection {
     pub waker: Arc<ConnectionWaker>,
     /// Text is spoken on this listener.
     pub text: bool,
-    _stop: Subscription,
+    #[cfg(target_os = "linux")]
+    pub hangups: Arc<Hangups>,
+    /// From the first wait on. None: the peer can't be watched, so each wait polls.
+    #[cfg(target_os = "linux")]
+    pub watched: OnceLock<Option<Watched>>,
+    /// A stop wakes it.
+    pub _stop: Subscription,
 }
 
 /// What a read brought.
@@ -47,18 +57,6 @@ pub enum Ended {
 }
 
 impl Connection {
-    pub fn new(
-        core: Arc<Core>,
-        socket: Arc<TcpStream>,
-        caller: Caller,
-        waker: Arc<ConnectionWaker>,
-        text: bool,
-    ) -> Self {
-        let as_waker: Arc<dyn Waker> = waker.clone();
-        let stop = core.stop_list().subscribe(&as_waker);
-        Connection { core, socket, caller, waker, text, _stop: stop }
-    }
-
     /// Serves the connection to its end.
     pub fn serve(&self) -> Result<(), Ended> {
         let idle_ms = self.core.config().network.idle_ms;
@@ -117,7 +115,16 @@ impl Connection {
             let left = deadline.saturating_sub(self.core.now().mono_ms);
             Duration::from_millis(u64::try_from(left).unwrap_or(0))
         });
+        #[cfg(target_os = "linux")]
+        if watch != Watch::Input && self.is_watched() {
+            return Ok(self.waker.sleep(watch, timeout));
+        }
         self.waker.wait(self.fd(), watch, timeout)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn is_watched(&self) -> bool {
+        self.watched.get_or_init(|| self.hangups.watch(&self.socket, &self.waker).ok()).is_some()
     }
 
     fn fd(&self) -> BorrowedFd<'_> {

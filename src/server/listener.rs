@@ -5,15 +5,19 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::connection::{Connection, Ended};
+#[cfg(target_os = "linux")]
+use super::hangup::Hangups;
 use super::waker::{ConnectionWaker, Watch};
 use super::{CONNECTION_STACK_BYTES, stop_reading};
-use crate::broker::{Caller, Core, ListenerName};
+use crate::broker::{Caller, Core, ListenerName, Waker};
 
 /// Out of descriptors or memory: so long until the next try, in which others may give some back.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
@@ -79,6 +83,8 @@ pub struct Acceptor {
     pub socket: TcpListener,
     pub waker: Arc<ConnectionWaker>,
     pub text: bool,
+    #[cfg(target_os = "linux")]
+    pub hangups: Arc<Hangups>,
 }
 
 impl Acceptor {
@@ -134,7 +140,19 @@ impl Acceptor {
         };
         let socket = Arc::new(socket);
         let id = self.connections.enter(&socket);
-        let connection = Connection::new(Arc::clone(&self.core), socket, caller, waker, self.text);
+        let as_waker: Arc<dyn Waker> = waker.clone();
+        let connection = Connection {
+            core: Arc::clone(&self.core),
+            socket,
+            caller,
+            waker,
+            text: self.text,
+            #[cfg(target_os = "linux")]
+            hangups: Arc::clone(&self.hangups),
+            #[cfg(target_os = "linux")]
+            watched: OnceLock::new(),
+            _stop: self.core.stop_list().subscribe(&as_waker),
+        };
         let connections = Arc::clone(&self.connections);
         let work = move || {
             // Leaves even if serving panics: a stop must not wait for it.

@@ -1,10 +1,12 @@
 //! Sockets and threads around the broker: the only room that waits.
 //!
 //! One thread accepts per listener, one serves each connection in both directions, one keeps house, one flushes what
-//! nobody waits for. Everything that may take time is either a socket's or a file's own call on the thread that wants
+//! nobody waits for, one hears of peers that go away. Everything that may take time is either a socket's or a file's own call on the thread that wants
 //! it, or a wait for a wake-up in [`waker`].
 
 mod connection;
+#[cfg(target_os = "linux")]
+mod hangup;
 #[cfg(test)]
 mod hostile_tests;
 mod input;
@@ -20,6 +22,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use self::hangup::Hangups;
 use self::listener::{Acceptor, Connections};
 use self::waker::ConnectionWaker;
 use crate::base::{Clock, SystemClock, TopicName};
@@ -60,6 +64,8 @@ pub struct Broker {
     connections: Arc<Connections>,
     acceptors: Vec<(Arc<ConnectionWaker>, JoinHandle<()>)>,
     workers: Vec<JoinHandle<()>>,
+    #[cfg(target_os = "linux")]
+    hangups: Arc<Hangups>,
     addresses: Vec<SocketAddr>,
     stopped: bool,
 }
@@ -104,6 +110,8 @@ impl Broker {
             connections,
             acceptors: Vec::new(),
             workers: Vec::new(),
+            #[cfg(target_os = "linux")]
+            hangups: Hangups::new().map_err(StartError::Threads)?,
             addresses: Vec::new(),
             stopped: false,
         };
@@ -115,6 +123,11 @@ impl Broker {
         broker.spawn("rafka-flush", move || flusher.flusher().run_in_background())?;
         let cleaner = Arc::clone(&broker.core);
         broker.spawn("rafka-clean", move || cleaner.cleaner().run_in_background(&cleaner))?;
+        #[cfg(target_os = "linux")]
+        {
+            let hangups = Arc::clone(&broker.hangups);
+            broker.spawn("rafka-hangup", move || hangups.run())?;
+        }
         for (listener, socket) in sockets {
             broker.accept(listener, socket, text)?;
         }
@@ -150,6 +163,8 @@ impl Broker {
             ::log::warn!("some connections did not end within {} s and were cut", STOP_WITHIN.as_secs());
         }
         self.core.stop_chores();
+        #[cfg(target_os = "linux")]
+        self.hangups.stop();
         for worker in self.workers.drain(..) {
             let _ = worker.join();
         }
@@ -174,6 +189,8 @@ impl Broker {
             socket,
             waker: Arc::clone(&waker),
             text,
+            #[cfg(target_os = "linux")]
+            hangups: Arc::clone(&self.hangups),
         };
         let thread =
             std::thread::Builder::new().name(name).spawn(move || acceptor.run()).map_err(StartError::Threads)?;

@@ -1,12 +1,15 @@
-//! Waiting on a socket and on the broker at the same time: poll(2) with an eventfd.
+//! Waiting on a socket and on the broker at the same time.
 //!
-//! A connection that never waits never opens an eventfd, so thousands of idle ones cost one descriptor each.
+//! Who waits for bytes, too, polls (poll(2) with an eventfd). Who waits for the broker alone sleeps, and is told by
+//! [`Hangups`](super::hangup::Hangups) if the peer goes away: that costs no descriptor and the fewest system calls.
+//! A connection that never polls never opens an eventfd, so thousands of them cost one descriptor each.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -17,6 +20,12 @@ use crate::broker::Waker;
 pub struct ConnectionWaker {
     signalled: AtomicBool,
     fds: OnceLock<WakeFds>,
+    /// Who sleeps.
+    sleeper: OnceLock<Thread>,
+    /// The peer sends no more.
+    ended: AtomicBool,
+    /// The connection is no more.
+    broken: AtomicBool,
 }
 
 /// What ended a wait.
@@ -42,11 +51,13 @@ pub enum Watch {
 
 impl Waker for ConnectionWaker {
     fn wake(&self) {
-        if !self.signalled.swap(true, Ordering::SeqCst)
-            && let Some(fds) = self.fds.get()
-        {
+        if self.signalled.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        if let Some(fds) = self.fds.get() {
             fds.signal();
         }
+        self.rouse();
     }
 }
 
@@ -89,6 +100,48 @@ impl ConnectionWaker {
             return Ok(Woken::Broker);
         }
         Ok(Woken::Socket)
+    }
+
+    /// Waits for the broker, or until [`hung_up`](Self::hung_up) tells of what is watched for; `None` waits without end. One
+    /// thread does that for as long as the waker lives. A wake-up from before the call counts.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "all waits poll there"))]
+    pub fn sleep(&self, watch: Watch, timeout: Option<Duration>) -> Woken {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        // Before the flags are looked at: who sets one after that finds whom to rouse.
+        self.sleeper.get_or_init(std::thread::current);
+        loop {
+            if self.signalled.swap(false, Ordering::SeqCst) {
+                if let Some(fds) = self.fds.get() {
+                    fds.drain();
+                }
+                return Woken::Broker;
+            }
+            let (ended, broken) = (self.ended.load(Ordering::SeqCst), self.broken.load(Ordering::SeqCst));
+            if broken || ended && watch != Watch::Broken {
+                return Woken::Socket;
+            }
+            match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                None => std::thread::park(),
+                Some(Duration::ZERO) => return Woken::Timeout,
+                Some(left) => std::thread::park_timeout(left),
+            }
+        }
+    }
+
+    /// The peer sends no more; `broken`: and takes no more.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "all waits poll there"))]
+    pub fn hung_up(&self, broken: bool) {
+        self.ended.store(true, Ordering::SeqCst);
+        if broken {
+            self.broken.store(true, Ordering::SeqCst);
+        }
+        self.rouse();
+    }
+
+    fn rouse(&self) {
+        if let Some(thread) = self.sleeper.get() {
+            thread.unpark();
+        }
     }
 
     /// Takes a pending wake-up. The flag falls before the descriptor is drained: a wake-up in between sets the flag
