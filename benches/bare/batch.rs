@@ -6,6 +6,8 @@ const PREFIX_BYTES: usize = 12;
 const CRC_AT: usize = 17;
 const CRC_COVERS_FROM: usize = 21;
 const COUNT_AT: usize = 57;
+/// A power of two, and more than three varints and three bytes take.
+const HEAD_BYTES_MAX: usize = 32;
 
 pub struct Builder {
     pub bytes: Vec<u8>,
@@ -25,7 +27,7 @@ impl Builder {
 
     /// The most that a further record can take.
     pub fn room_for(value: &[u8]) -> usize {
-        value.len() + 24
+        value.len() + HEAD_BYTES_MAX + 1
     }
 
     #[inline]
@@ -33,12 +35,18 @@ impl Builder {
         let (delta, length) = (zigzag(self.count), zigzag(value.len() as u32));
         // Attributes, timestamp delta, null key and no headers are a byte each.
         let record = 4 + varint_len(delta) + varint_len(length) + value.len();
+        let mut head = Head { bytes: [0; HEAD_BYTES_MAX], len: 0 };
+        head.varint(zigzag(record as u32));
+        head.byte(0);
+        head.byte(0);
+        head.varint(delta);
+        head.byte(1); // a null key: -1 in zigzag
+        head.varint(length);
+        // All of it, and what is too much is overwritten: a copy of a fixed size is a move of a register.
         let out = &mut self.bytes;
-        put_varint(out, zigzag(record as u32));
-        out.extend_from_slice(&[0, 0]);
-        put_varint(out, delta);
-        out.push(1); // a null key: -1 in zigzag
-        put_varint(out, length);
+        let end = out.len() + head.len;
+        out.extend_from_slice(&head.bytes);
+        out.truncate(end);
         out.extend_from_slice(value);
         out.push(0);
         self.count += 1;
@@ -105,13 +113,27 @@ fn varint_len(value: u32) -> usize {
     (38 - (value | 1).leading_zeros() as usize) / 7
 }
 
-#[inline]
-fn put_varint(out: &mut Vec<u8>, mut value: u32) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
+/// What stands before a value.
+struct Head {
+    bytes: [u8; HEAD_BYTES_MAX],
+    len: usize,
+}
+
+impl Head {
+    #[inline(always)]
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.len % HEAD_BYTES_MAX] = byte;
+        self.len += 1;
     }
-    out.push(value as u8);
+
+    #[inline(always)]
+    fn varint(&mut self, mut value: u32) {
+        while value >= 0x80 {
+            self.byte(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.byte(value as u8);
+    }
 }
 
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! Builds a batch: records go straight into their final place, one copy from wherever they lie.
 
-use super::varint::{len_i64, write_i32, write_i64};
+use super::varint::{HEAD_BYTES_MAX, Head, len_i64, write_i64};
 use super::{BatchHeader, Codec, CompressError, HEADER_BYTES, LENGTH_PREFIX_BYTES};
 use crate::base::{LeaderEpoch, Offset};
 
@@ -71,13 +71,23 @@ impl BatchBuilder {
             length += field_len(Some(name)) + field_len(*value);
         }
         let out = &mut self.bytes;
-        out.reserve(length + 5);
-        write_i64(out, length as i64);
-        out.push(0);
-        write_i64(out, timestamp_delta);
-        write_i32(out, offset_delta);
-        write_field(out, key);
-        write_field(out, value);
+        out.reserve(length + HEAD_BYTES_MAX);
+        let mut head = Head::new();
+        head.varint(length as i64);
+        head.byte(0);
+        head.varint(timestamp_delta);
+        head.varint(i64::from(offset_delta));
+        head.varint(length_of(key));
+        if let Some(key) = key {
+            head.write(out);
+            out.extend_from_slice(key);
+            head = Head::new();
+        }
+        head.varint(length_of(value));
+        head.write(out);
+        if let Some(value) = value {
+            out.extend_from_slice(value);
+        }
         write_i64(out, headers.len() as i64);
         for (name, value) in headers {
             write_field(out, Some(name));
@@ -134,6 +144,12 @@ impl BatchBuilder {
     }
 }
 
+/// As it stands before a field: -1 for one that is null.
+#[inline]
+fn length_of(field: Option<&[u8]>) -> i64 {
+    field.map_or(-1, |bytes| bytes.len() as i64)
+}
+
 #[inline]
 pub(super) fn field_len(field: Option<&[u8]>) -> usize {
     match field {
@@ -144,12 +160,9 @@ pub(super) fn field_len(field: Option<&[u8]>) -> usize {
 
 #[inline]
 pub(super) fn write_field(out: &mut Vec<u8>, field: Option<&[u8]>) {
-    match field {
-        Some(bytes) => {
-            write_i64(out, bytes.len() as i64);
-            out.extend_from_slice(bytes);
-        }
-        None => write_i64(out, -1),
+    write_i64(out, length_of(field));
+    if let Some(bytes) = field {
+        out.extend_from_slice(bytes);
     }
 }
 

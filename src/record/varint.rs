@@ -60,6 +60,48 @@ pub fn write_i64(out: &mut Vec<u8>, value: i64) {
     out.push(rest as u8);
 }
 
+/// The small fields at the head of a record, put together before they go into its batch in one piece of a fixed size: asking a
+/// `Vec` for room for each byte costs more than all the bytes.
+pub struct Head {
+    bytes: [u8; HEAD_BYTES_MAX],
+    len: usize,
+}
+
+/// A power of two, and more than four varints of 32 bits, one of 64 and a byte take.
+pub const HEAD_BYTES_MAX: usize = 32;
+
+impl Head {
+    #[inline(always)]
+    pub fn new() -> Head {
+        Head { bytes: [0; HEAD_BYTES_MAX], len: 0 }
+    }
+
+    #[inline(always)]
+    pub fn byte(&mut self, byte: u8) {
+        self.bytes[self.len % HEAD_BYTES_MAX] = byte;
+        self.len += 1;
+    }
+
+    #[inline(always)]
+    pub fn varint(&mut self, value: i64) {
+        let mut rest = zigzag(value);
+        while rest >= 0x80 {
+            self.byte(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        self.byte(rest as u8);
+    }
+
+    /// Quick where `out` has room for [`HEAD_BYTES_MAX`].
+    #[inline(always)]
+    pub fn write(&self, out: &mut Vec<u8>) {
+        debug_assert!(self.len <= HEAD_BYTES_MAX);
+        let end = out.len() + self.len;
+        out.extend_from_slice(&self.bytes);
+        out.truncate(end);
+    }
+}
+
 /// How many bytes `value` takes.
 #[inline]
 pub fn len_i64(value: i64) -> usize {
