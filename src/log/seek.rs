@@ -72,6 +72,13 @@ impl Segment {
         if !by_index {
             return self.examine(&*self.log_file()?, 0, self.base, target, extent);
         }
+        self.search(target, extent)
+    }
+
+    /// Apart, because its windows make a large stack frame, which who follows the log's end never needs: the stack of each of
+    /// thousands of followers would hold it.
+    #[inline(never)]
+    fn search(&self, target: Offset, extent: Extent) -> io::Result<Place> {
         let relative = u32::try_from(target.since(self.base).max(0)).unwrap_or(u32::MAX);
         let around = self.index.search(|entry| entry.relative <= relative)?;
         let file = self.log_file()?;
@@ -126,6 +133,12 @@ impl Segment {
         if limit == extent.end {
             return Ok(Run::Upto { end: extent.end, next: extent.bound });
         }
+        self.run_upto(limit, first_end, first, extent)
+    }
+
+    /// Apart for its stack frame, as [`search`](Self::search).
+    #[inline(never)]
+    fn run_upto(&self, limit: u64, first_end: u64, first: &BatchHeader, extent: Extent) -> io::Result<Run> {
         let file = self.log_file()?;
         let around = self.index.search(|entry| u64::from(entry.position) <= limit)?;
         if let Some(below) = around.below.filter(|below| u64::from(below.position) >= first_end) {

@@ -20,6 +20,8 @@ use crate::protocol::text::Opening;
 /// the system throw away what the peer has not read yet.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 1 << 20;
+/// Room for what a connection says first. Most never say more at a time: ten thousand followers are ten thousand such buffers.
+const FIRST_BYTES: usize = 1024;
 
 pub struct Connection {
     pub core: Arc<Core>,
@@ -69,7 +71,7 @@ impl Connection {
             if let Some(opening) = Opening::of(&received) {
                 break opening;
             }
-            match self.read_more(&mut received)? {
+            match self.read_more(&mut received, FIRST_BYTES)? {
                 Received::Bytes => {}
                 Received::NoMore => return Ok(()),
                 Received::End => match Opening::at_end(&received) {
@@ -79,7 +81,7 @@ impl Connection {
             }
         };
         let outcome = match opening {
-            Opening::Kafka => kafka::serve(self, &received),
+            Opening::Kafka => kafka::serve(self, received),
             Opening::Text if self.text => text::serve(self, &received),
             Opening::Text => Err(Ended::Refused("text is switched off (text.enable)".to_owned())),
             refused => {
@@ -92,10 +94,9 @@ impl Connection {
         outcome
     }
 
-    /// Reads once into `received`.
-    pub fn read_more(&self, received: &mut Vec<u8>) -> io::Result<Received> {
-        const PIECE_BYTES: usize = 8 * 1024;
-        received.reserve(PIECE_BYTES);
+    /// Reads once into `received`, at least `room` bytes if they are there.
+    pub fn read_more(&self, received: &mut Vec<u8>, room: usize) -> io::Result<Received> {
+        received.reserve(room);
         loop {
             match rustix::io::read(self.socket.as_fd(), rustix::buffer::spare_capacity(received)) {
                 // The stop ends reading, too; what the peer was in the middle of saying is not to be completed.

@@ -14,6 +14,8 @@ use crate::base::limits::REQUEST_WITHOUT_RECORDS_BYTES_MAX;
 use crate::protocol::kafka::ApiKey;
 
 const SMALL_BYTES: usize = 16 * 1024;
+/// Enough for who asks for one thing at a time; ten thousand followers do.
+const SMALL_BYTES_FIRST: usize = 1024;
 /// A buffer above this is given back to the system after its frame.
 const RECYCLED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -21,6 +23,8 @@ const LENGTH_BYTES: usize = 4;
 
 pub struct FrameReader {
     small: Vec<u8>,
+    /// How much `small` is made to hold: little, until a peer sends more at a time.
+    small_room: usize,
     /// Where the unread part of `small` begins.
     start: usize,
     /// For the large frame under way, without its length field, or for the next one.
@@ -49,10 +53,16 @@ pub enum FrameError {
 
 impl FrameReader {
     /// Goes on from bytes that were read to tell the protocols apart.
-    pub fn new(already_read: &[u8], frame_bytes_max: usize) -> FrameReader {
-        let mut small = Vec::with_capacity(SMALL_BYTES.max(already_read.len()));
-        small.extend_from_slice(already_read);
-        FrameReader { small, start: 0, large: Vec::new(), large_filled: 0, large_need: 0, frame_bytes_max }
+    pub fn new(already_read: Vec<u8>, frame_bytes_max: usize) -> FrameReader {
+        FrameReader {
+            small: already_read,
+            small_room: SMALL_BYTES_FIRST,
+            start: 0,
+            large: Vec::new(),
+            large_filled: 0,
+            large_need: 0,
+            frame_bytes_max,
+        }
     }
 
     /// The next frame without its length, if it is there whole.
@@ -118,8 +128,15 @@ impl FrameReader {
         if self.large_need == 0 {
             self.small.drain(..self.start);
             self.start = 0;
-            self.small.reserve(SMALL_BYTES.saturating_sub(self.small.len()));
-            return Ok(rustix::io::read(socket.as_fd(), rustix::buffer::spare_capacity(&mut self.small))?);
+            if self.small.len() >= self.small_room {
+                self.small_room = SMALL_BYTES;
+            }
+            self.small.reserve(self.small_room.saturating_sub(self.small.len()));
+            let read = rustix::io::read(socket.as_fd(), rustix::buffer::spare_capacity(&mut self.small))?;
+            if self.small.len() >= self.small_room {
+                self.small_room = SMALL_BYTES;
+            }
+            return Ok(read);
         }
         // As much room as there is from the frame before, or twice what has come; and nothing behind the frame is touched.
         let room = self.large.len().max(2 * self.large_filled).max(SMALL_BYTES).min(self.large_need);
@@ -194,7 +211,7 @@ mod tests {
             }
         });
         let expected: Vec<_> = (1..).zip(sizes).map(|(i, size)| (size, if size == 0 { 0 } else { i })).collect();
-        assert_eq!(read_all(&far, &mut FrameReader::new(&[], 100 << 20)), expected);
+        assert_eq!(read_all(&far, &mut FrameReader::new(Vec::new(), 100 << 20)), expected);
         writer.join().expect("no panic");
     }
 
@@ -204,7 +221,20 @@ mod tests {
         let bytes = frame(10, 3);
         near.write_all(&bytes[1..]).expect("writes");
         drop(near);
-        assert_eq!(read_all(&far, &mut FrameReader::new(&bytes[..1], 100)), [(10, 3)]);
+        assert_eq!(read_all(&far, &mut FrameReader::new(bytes[..1].to_vec(), 100)), [(10, 3)]);
+    }
+
+    #[test]
+    fn who_asks_for_one_thing_at_a_time_takes_little_memory() {
+        let (mut near, far) = pair();
+        let mut reader = FrameReader::new(Vec::new(), 1 << 20);
+        for n in 0..100 {
+            near.write_all(&frame(200, n)).expect("writes");
+            while reader.next_frame().expect("lengths are fine").is_none() {
+                reader.fill(&far).expect("reads");
+            }
+        }
+        assert!(reader.small.capacity() <= 2 * SMALL_BYTES_FIRST, "{}", reader.small.capacity());
     }
 
     #[test]
@@ -213,23 +243,23 @@ mod tests {
         near.write_all(&(100u32 << 20).to_be_bytes()).expect("writes");
         near.write_all(&[0; 10]).expect("writes");
         drop(near);
-        let mut reader = FrameReader::new(&[], 100 << 20);
+        let mut reader = FrameReader::new(Vec::new(), 100 << 20);
         assert_eq!(read_all(&far, &mut reader), []);
         assert!(reader.large.capacity() <= SMALL_BYTES, "{}", reader.large.capacity());
     }
 
     #[test]
     fn impossible_lengths_are_refused() {
-        let negative = FrameReader::new(&(-1i32).to_be_bytes(), 100).next_frame();
+        let negative = FrameReader::new((-1i32).to_be_bytes().to_vec(), 100).next_frame();
         assert_eq!(negative, Err(FrameError::Negative(-1)));
-        let large = FrameReader::new(&101u32.to_be_bytes(), 100).next_frame();
+        let large = FrameReader::new(101u32.to_be_bytes().to_vec(), 100).next_frame();
         assert_eq!(large, Err(FrameError::TooLarge { length: 101, max: 100 }));
         // A Metadata request (key 3) of 9 MiB; a Produce request of that size is fine.
         let mut head = (9u32 << 20).to_be_bytes().to_vec();
         head.extend_from_slice(&[0, 3]);
-        assert!(FrameReader::new(&head, 100 << 20).next_frame().is_err());
+        assert!(FrameReader::new(head.clone(), 100 << 20).next_frame().is_err());
         head[5] = 0;
-        assert_eq!(FrameReader::new(&head, 100 << 20).next_frame(), Ok(None));
+        assert_eq!(FrameReader::new(head, 100 << 20).next_frame(), Ok(None));
     }
 
     #[test]
@@ -241,7 +271,7 @@ mod tests {
             }
             near
         });
-        let mut reader = FrameReader::new(&[], 1 << 20);
+        let mut reader = FrameReader::new(Vec::new(), 1 << 20);
         let mut pointers = Vec::new();
         while pointers.len() < 2 {
             match reader.next_frame().expect("fine") {

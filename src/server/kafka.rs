@@ -22,7 +22,7 @@ enum Slot {
     Waiting(Box<dyn Pending>),
 }
 
-pub fn serve(connection: &Connection, first_bytes: &[u8]) -> Result<(), Ended> {
+pub fn serve(connection: &Connection, first_bytes: Vec<u8>) -> Result<(), Ended> {
     let frame_bytes_max = connection.core.config().network.request_bytes_max;
     let mut requests = Requests {
         connection,

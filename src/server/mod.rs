@@ -34,6 +34,9 @@ use crate::log::{Disk, RealDisk};
 /// How long a stop waits for what is under way.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
+/// So many connections may wait to be accepted, or as many as the system allows.
+const BACKLOG: i32 = 4096;
+
 /// The stack of a connection's thread. Untouched pages cost nothing.
 const CONNECTION_STACK_BYTES: usize = 256 * 1024;
 
@@ -210,8 +213,11 @@ impl Drop for Broker {
 
 fn listen(config: &BrokerConfig) -> Result<Vec<(Arc<ListenerName>, TcpListener)>, StartError> {
     let bind = |listener: &Listener| {
-        let socket = TcpListener::bind((listener.host.as_str(), listener.port))
-            .map_err(|source| StartError::Listen { address: listener.address(), source })?;
+        let failed = |source| StartError::Listen { address: listener.address(), source };
+        let socket = TcpListener::bind((listener.host.as_str(), listener.port)).map_err(failed)?;
+        // Once more, for the standard library lets 128 wait and no more: the others of a thousand clients that come at once
+        // (after a restart, say) would try again after a second, and after three.
+        rustix::net::listen(&socket, BACKLOG).map_err(|error| failed(error.into()))?;
         let advertised = config.advertised.iter().find(|advertised| advertised.name == listener.name);
         let advertised = advertised.map(|to| (to.host.clone(), to.port));
         Ok((Arc::new(ListenerName { name: listener.name.clone(), advertised }), socket))
@@ -233,4 +239,25 @@ fn raise_open_file_limit() {
 fn stop_reading(socket: &std::net::TcpStream) {
     // It may have ended by itself.
     let _ = socket.shutdown(Shutdown::Read);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn a_thousand_clients_can_come_at_once() {
+        let config = BrokerConfig::from_pairs([("listeners", "PLAINTEXT://127.0.0.1:0")]).expect("settings");
+        let sockets = listen(&config).expect("listens");
+        let address = sockets[0].1.local_addr().expect("bound");
+        let allowed =
+            std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok().and_then(|text| text.trim().parse().ok());
+        let clients = allowed.unwrap_or(128).min(1000);
+        let connect =
+            |_| TcpStream::connect_timeout(&address, Duration::from_secs(10)).expect("nobody accepts, and it waits");
+        let waiting: Vec<TcpStream> = (0..clients).map(connect).collect();
+        assert_eq!(waiting.len(), clients);
+    }
 }

@@ -7,6 +7,8 @@ use crate::base::limits::{TEXT_CONSUME_RECORDS_DEFAULT, TEXT_LINE_EXTRA_BYTES};
 use crate::broker::{TextSession, TextStep};
 use crate::protocol::text::{Command, Limits, Lines, NextLine, TextError, parse_line, reply};
 
+/// Read from the peer at once.
+const READ_BYTES: usize = 8 * 1024;
 /// Replies are sent when so much of them has gathered, or when there is nothing more to do.
 const OUTPUT_BYTES: usize = 64 * 1024;
 
@@ -151,7 +153,7 @@ impl Conversation<'_> {
     /// Reads once. False when nothing more is to be read.
     fn read(&mut self) -> Result<bool, Ended> {
         let mut received = Vec::new();
-        match self.connection.read_more(&mut received)? {
+        match self.connection.read_more(&mut received, READ_BYTES)? {
             Received::Bytes => self.lines.push(&received),
             Received::End => {
                 self.input_ended = true;
