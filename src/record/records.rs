@@ -107,7 +107,9 @@ impl<'a> RecordIter<'a> {
         let unzigzag = |raw: u32| (raw >> 1) as i32 ^ -((raw & 1) as i32);
         let mut front = Front::at(rest, 0)?;
         let length = front.number()?;
-        let end = front.at + (length >> 1) as usize;
+        // Where the next record begins is known from the length alone: a processor that looks ahead reads several records at
+        // once, as long as that does not hang on what stands in them.
+        let (record, next) = rest.split_at_checked(front.at + (length >> 1) as usize)?;
         // One byte of attributes, which mean nothing in format 2.
         front.skip(1);
         let (timestamp, offset) = (front.number()?, front.number()?);
@@ -126,14 +128,13 @@ impl<'a> RecordIter<'a> {
             _ => return None,
         };
         let value_length = front.number()?;
-        let value_end = front.at + (value_length >> 1) as usize;
         // Behind the value stands the number of headers, and then nothing.
-        if (length | value_length) & 1 != 0 || !front.is_true() || value_end + 1 != end {
+        let (0, value_end) = (*record.last()?, record.len() - 1) else { return None };
+        if (length | value_length) & 1 != 0 || !front.is_true() || front.at + (value_length >> 1) as usize != value_end
+        {
             return None;
         }
-        let (value, (0, next)) = (rest.get(front.at..value_end)?, rest.get(value_end..)?.split_first()?) else {
-            return None;
-        };
+        let value = record.get(front.at..value_end)?;
         self.rest = next;
         let (offset_delta, timestamp_delta) = (unzigzag(offset), unzigzag(timestamp).into());
         Some(RecordView { offset_delta, timestamp_delta, key, value: Some(value), header_count: 0, headers: &[] })

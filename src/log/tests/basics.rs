@@ -1,6 +1,10 @@
 //! Appending and reading back, in one segment and over many; closing and opening again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crate::base::Offset;
+use crate::log::memory_disk::Operation;
 use crate::log::testing::*;
 use crate::log::{LogSettings, OpenAs, flush_many};
 
@@ -45,6 +49,22 @@ fn stored_bytes_are_the_sent_ones_but_for_offset_and_epoch() {
         position += bytes.len();
     }
     assert_eq!(position, stored.len());
+}
+
+#[test]
+fn a_batch_is_one_write_whatever_its_size() {
+    let (disk, place) = memory();
+    let (log, _) = place.open(&LogSettings::default(), OpenAs::unclean());
+    let writes = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&writes);
+    disk.watch(move |operation, path| {
+        counted.fetch_add(u32::from(operation == Operation::Write && is_log(path)), Ordering::Relaxed);
+        None
+    });
+    for (so_far, kib) in (1..).zip([1, 300, 5]) {
+        append(&log, &batch(3, kib * 1024, 0), 0).expect("appended");
+        assert_eq!(writes.load(Ordering::Relaxed), so_far, "{kib} KiB");
+    }
 }
 
 #[test]
