@@ -5,22 +5,31 @@
 //! before looking, so no wake-up is lost; waking twice is harmless.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-/// Wakes one connection. The server's is an eventfd; a test's may be a flag.
+/// Wakes one connection. The server's rouses its thread; a test's may be a flag.
 pub trait Waker: Send + Sync {
     fn wake(&self);
 }
+
+/// So many are woken between one hold of the list's lock and the next: who is awake takes itself off the list, and
+/// thousands of them are not to stand in line for the lock while others are woken under it.
+const WOKEN_AT_ONCE: usize = 32;
 
 /// A list of those who wait for one thing.
 #[derive(Default)]
 pub struct WaitList {
     /// Read on every append, so that nobody waiting costs nobody a lock.
     count: AtomicUsize,
-    next_id: AtomicU64,
-    waiting: Mutex<Vec<(u64, Arc<dyn Waker>)>>,
+    places: Mutex<Places>,
+}
+
+#[derive(Default)]
+struct Places {
+    wakers: Vec<Option<Arc<dyn Waker>>>,
+    free: Vec<usize>,
 }
 
 impl WaitList {
@@ -30,36 +39,59 @@ impl WaitList {
 
     /// Adds a waker until the subscription is dropped.
     pub fn subscribe(self: &Arc<Self>, waker: &Arc<dyn Waker>) -> Subscription {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let mut waiting = self.waiting.lock();
-        waiting.push((id, Arc::clone(waker)));
-        self.count.store(waiting.len(), Ordering::SeqCst);
-        Subscription { list: Arc::clone(self), id }
+        let mut places = self.places.lock();
+        let waker = Some(Arc::clone(waker));
+        let place = match places.free.pop() {
+            Some(place) => {
+                places.wakers[place] = waker;
+                place
+            }
+            None => {
+                places.wakers.push(waker);
+                places.wakers.len() - 1
+            }
+        };
+        self.count.store(places.taken(), Ordering::SeqCst);
+        Subscription { list: Arc::clone(self), place }
     }
 
+    /// Wakes all who were on the list before the call.
     pub fn wake_all(&self) {
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
-        for (_, waker) in self.waiting.lock().iter() {
-            waker.wake();
+        // Who comes while others are woken has no need of it, wherever on the list it stands.
+        let end = self.places.lock().wakers.len();
+        let mut some: Vec<Arc<dyn Waker>> = Vec::new();
+        for from in (0..end).step_by(WOKEN_AT_ONCE) {
+            let upto = end.min(from + WOKEN_AT_ONCE);
+            some.extend(self.places.lock().wakers.iter().take(upto).skip(from).flatten().cloned());
+            some.drain(..).for_each(|waker| waker.wake());
         }
+    }
+}
+
+impl Places {
+    fn taken(&self) -> usize {
+        self.wakers.len() - self.free.len()
     }
 }
 
 /// Ends the wait when dropped.
 pub struct Subscription {
     list: Arc<WaitList>,
-    id: u64,
+    place: usize,
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut waiting = self.list.waiting.lock();
-        if let Some(at) = waiting.iter().position(|(id, _)| *id == self.id) {
-            waiting.swap_remove(at);
+        let mut places = self.list.places.lock();
+        places.wakers[self.place] = None;
+        places.free.push(self.place);
+        if places.taken() == 0 {
+            *places = Places::default();
         }
-        self.list.count.store(waiting.len(), Ordering::SeqCst);
+        self.list.count.store(places.taken(), Ordering::SeqCst);
     }
 }
 
@@ -92,5 +124,40 @@ mod tests {
         drop(second);
         list.wake_all();
         assert_eq!(flag.0.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn places_are_taken_again_and_a_crowd_is_woken_whole() {
+        let list = WaitList::new();
+        let flag = Arc::new(Flag::default());
+        let waker: Arc<dyn Waker> = flag.clone();
+        let mut crowd: Vec<Subscription> = (0..100).map(|_| list.subscribe(&waker)).collect();
+        crowd.retain(|subscription| subscription.place % 3 == 0);
+        crowd.extend((0..50).map(|_| list.subscribe(&waker)));
+        assert!(list.places.lock().wakers.len() <= 100);
+        list.wake_all();
+        assert_eq!(flag.0.load(Ordering::SeqCst), 34 + 50);
+        drop(crowd);
+        assert!(list.places.lock().wakers.is_empty());
+    }
+
+    /// Takes itself off the list as soon as it is woken.
+    #[derive(Default)]
+    struct Leaving(Mutex<Option<Subscription>>);
+
+    impl Waker for Leaving {
+        fn wake(&self) {
+            self.0.lock().take();
+        }
+    }
+
+    #[test]
+    fn who_is_woken_can_leave_at_once() {
+        let list = WaitList::new();
+        let leaving = Arc::new(Leaving::default());
+        let waker: Arc<dyn Waker> = leaving.clone();
+        *leaving.0.lock() = Some(list.subscribe(&waker));
+        list.wake_all();
+        assert_eq!(list.count.load(Ordering::SeqCst), 0);
     }
 }

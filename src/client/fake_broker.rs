@@ -47,6 +47,8 @@ pub(crate) enum Reply {
     /// Whatever answers well, with one topic T of two partitions.
     Usual,
     Bytes(Vec<u8>),
+    /// Answers, and closes the connection.
+    Last(Vec<u8>),
     Close,
     Nothing,
 }
@@ -118,6 +120,11 @@ fn serve(mut stream: TcpStream, port: u16, script: &Mutex<Script>, log: &Mutex<V
         match written {
             Reply::Bytes(bytes) if stream.write_all(&bytes).is_ok() => {}
             Reply::Nothing => {}
+            Reply::Last(bytes) => {
+                // The client may be gone already.
+                let _ = stream.write_all(&bytes);
+                return;
+            }
             Reply::Usual | Reply::Bytes(_) | Reply::Close => return,
         }
     }

@@ -13,7 +13,7 @@ mod tags;
 mod tests;
 mod work;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 pub use partitioner::{PartitionBy, Partitioner};
@@ -167,7 +167,7 @@ pub struct Producer {
     batch_limit: usize,
     /// The caller has no more records for now: open batches go out as soon as their broker is idle.
     pushed: bool,
-    links: HashMap<i32, Link>,
+    links: BTreeMap<i32, Link>,
     /// Bytes of sealed batches that are not delivered.
     buffered: usize,
     spare: Vec<Vec<u8>>,
@@ -203,7 +203,7 @@ impl Producer {
             open_most: 0,
             batch_limit,
             pushed: false,
-            links: HashMap::new(),
+            links: BTreeMap::new(),
             buffered: 0,
             spare: Vec::new(),
             renewals: Vec::new(),

@@ -19,7 +19,7 @@ pub(super) struct Part<'a> {
 
 /// The request for these batches, which come sorted by topic and go out in this order; the connection puts their bytes
 /// in place.
-pub(super) fn build(parts: &[Part<'_>], acks: i16, timeout_ms: i32) -> ProduceRequest {
+pub(super) fn build<'a>(parts: impl Iterator<Item = Part<'a>>, acks: i16, timeout_ms: i32) -> ProduceRequest {
     let mut topics: Vec<TopicProduceData> = Vec::new();
     for part in parts {
         let data = PartitionProduceData { index: part.partition, records: RecordsField::Elsewhere(part.bytes) };
@@ -46,11 +46,19 @@ pub(super) struct Verdict {
 
 /// The verdict on each batch, in the order of the request. What an answer leaves out counts as not answered.
 pub(super) fn verdicts<'a>(parts: impl Iterator<Item = (&'a str, i32)>, answer: &ProduceResponse) -> Vec<Verdict> {
-    let answers = answer.responses.iter().flat_map(|topic| {
+    let mut answers = answer.responses.iter().flat_map(|topic| {
         topic.partition_responses.iter().map(|partition| ((topic.name.as_str(), partition.index), partition))
     });
-    let answers: HashMap<(&str, i32), &PartitionProduceResponse> = answers.collect();
-    parts.map(|part| answers.get(&part).map_or_else(unanswered, |answer| verdict(answer))).collect()
+    // Brokers answer in the order of the request. One that does not is looked up in.
+    let in_order = answers.clone();
+    let mut sorted: Option<HashMap<(&str, i32), &PartitionProduceResponse>> = None;
+    parts
+        .map(|part| {
+            let next = answers.next().filter(|(of, _)| *of == part).map(|(_, answer)| answer);
+            let answer = next.or_else(|| sorted.get_or_insert_with(|| in_order.clone().collect()).get(&part).copied());
+            answer.map_or_else(unanswered, verdict)
+        })
+        .collect()
 }
 
 pub(super) fn unanswered() -> Verdict {
@@ -79,7 +87,7 @@ mod tests {
     #[test]
     fn batches_of_a_topic_stand_together() {
         let part = |topic, partition| Part { topic, partition, bytes: 10 };
-        let request = build(&[part("A", 0), part("A", 1), part("B", 0)], -1, 1000);
+        let request = build([part("A", 0), part("A", 1), part("B", 0)].into_iter(), -1, 1000);
         let shape: Vec<_> = request.topic_data.iter().map(|t| (t.name.as_str(), t.partition_data.len())).collect();
         assert_eq!(shape, [("A", 2), ("B", 1)]);
     }

@@ -47,6 +47,13 @@ fn close(_: &Asked) -> Reply {
     Reply::Close
 }
 
+fn answer_and_close(asked: &Asked) -> Reply {
+    match ok(asked) {
+        Reply::Bytes(bytes) => Reply::Last(bytes),
+        other => other,
+    }
+}
+
 /// A broker that answers so to the first requests, and well to the rest.
 fn broker(first: &'static [fn(&Asked) -> Reply]) -> FakeBroker {
     FakeBroker::scripted(
@@ -101,6 +108,24 @@ fn a_batch_whose_answer_was_lost_is_sent_again_as_the_same_one() {
     assert_eq!(stamps(&broker), [(7, 0), (7, 1), (7, 1)]);
     assert_eq!((producer.delivered(), producer.take_failure()), (2, None));
     assert_eq!(producer.outage(), None, "it is over");
+}
+
+#[test]
+fn a_connection_that_is_closed_after_an_answer_loses_nothing() {
+    let broker = broker(&[answer_and_close, ok, answer_and_close]);
+    let (mut producer, topic) = producer(&broker, one_by_one());
+    for tag in 1..5 {
+        send(&mut producer, topic, tag..tag + 1);
+        producer.flush().expect("delivered");
+        if tag == 3 {
+            // Whoever waits meanwhile hears of the end, and does not wait for it again.
+            while producer.links.values().any(|link| link.is_connected()) {
+                producer.work(None, &mut []).expect("works");
+            }
+        }
+    }
+    assert_eq!((producer.delivered(), producer.take_failure()), (4, None));
+    assert_eq!(stamps(&broker), [(7, 0), (7, 1), (7, 2), (7, 3)], "none came twice");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The producer's hands: connections to the brokers, what goes over them, and what to wait for.
 
 use std::collections::VecDeque;
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use super::lane::{Identity, Outcome, Settled};
@@ -17,6 +18,9 @@ use crate::record::CompressError;
 
 /// Records that are too late are looked for this often.
 const EXPIRY_CHECKED_EVERY: Duration = Duration::from_secs(1);
+/// A connection on which an answer came no longer ago than this, and nothing is under way, is written to without looking
+/// first whether the broker has closed it: that look is a system call in the way of each record that is sent alone.
+const TRUSTED_FOR: Duration = Duration::from_millis(50);
 
 /// The way to one broker.
 #[derive(Debug, Default)]
@@ -26,12 +30,33 @@ pub(super) struct Link {
     requests: VecDeque<Vec<(usize, Sealed)>>,
     /// Lanes that have something to send to this broker.
     ready: VecDeque<usize>,
+    /// When the last answer came over this connection.
+    heard_at: Option<Instant>,
     /// After a failure, not before.
     connect_at: Option<Instant>,
     tries: u32,
 }
 
+/// On which connections a round looks for what has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Where an answer is due, and where nothing has been heard for a while.
+    Expected,
+    /// After a wait, which any of them may have ended.
+    Everywhere,
+}
+
 impl Link {
+    /// Whether nothing can have come that would matter.
+    fn is_trusted(&self, now: Instant) -> bool {
+        self.requests.is_empty() && self.heard_at.is_some_and(|at| now < at + TRUSTED_FOR)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
     fn is_idle(&self) -> bool {
         self.requests.is_empty() && self.ready.is_empty()
     }
@@ -47,7 +72,7 @@ impl Producer {
     /// has passed means not to wait.
     pub fn work(&mut self, until: Option<Instant>, also: &mut [Watch<'_>]) -> Result<(), ClientError> {
         let mut now = Instant::now();
-        let progress = self.step(now)?;
+        let progress = self.step(now, Look::Expected)?;
         if progress || until.is_some_and(|until| until <= now) {
             return Ok(());
         }
@@ -57,12 +82,12 @@ impl Producer {
         self.cluster.patience().wait(&mut watches, also, until);
         drop(watches);
         now = Instant::now();
-        self.step(now).map(drop)
+        self.step(now, Look::Everywhere).map(drop)
     }
 
     /// One round without waiting; whether anything was answered.
-    fn step(&mut self, now: Instant) -> Result<bool, ClientError> {
-        let progress = self.receive(now);
+    fn step(&mut self, now: Instant, look: Look) -> Result<bool, ClientError> {
+        let progress = self.receive(now, look);
         self.expire(now);
         self.seal_due(now)?;
         self.renew_identities()?;
@@ -99,10 +124,12 @@ impl Producer {
 
     /// Closes every open batch: they go out as soon as they can.
     pub fn seal_open(&mut self) -> Result<(), ClientError> {
-        for lane in std::mem::take(&mut self.open) {
+        let mut open = std::mem::take(&mut self.open);
+        for lane in open.drain(..) {
             self.routes[lane].is_listed = false;
             self.seal(lane)?;
         }
+        self.open = open;
         self.pushed = false;
         Ok(())
     }
@@ -179,10 +206,17 @@ impl Producer {
         timers.filter(|at| *at > now).min()
     }
 
+    /// The broker after this one, for who goes over all links and may change them meanwhile.
+    fn link_after(&self, id: Option<i32>) -> Option<i32> {
+        let from = id.map_or(Bound::Unbounded, Bound::Excluded);
+        self.links.range((from, Bound::Unbounded)).next().map(|(id, _)| *id)
+    }
+
     /// Sends what may go.
     fn transmit(&mut self, now: Instant) {
-        let ids: Vec<i32> = self.links.keys().copied().collect();
-        for id in ids {
+        let mut last = None;
+        while let Some(id) = self.link_after(last) {
+            last = Some(id);
             self.connect(id, now);
             while self.send_request(id, now) {}
             let Some(link) = self.links.get_mut(&id) else { continue };
@@ -250,25 +284,28 @@ impl Producer {
             let topic = self.topics[route.topic].name.as_str();
             Part { topic, partition: route.partition.0, bytes: batch.bytes.len() }
         };
-        let parts: Vec<Part<'_>> = batches.iter().map(part).collect();
         let acks = match self.config.acks {
             Acks::All => -1,
             Acks::Leader => 1,
             Acks::None => 0,
         };
         let timeout_ms = i32::try_from(self.cluster.config().request_timeout.as_millis()).unwrap_or(i32::MAX);
-        let request = request::build(&parts, acks, timeout_ms);
+        let request = request::build(batches.iter().map(part), acks, timeout_ms);
         let bodies = batches.iter_mut().map(|(_, batch)| std::mem::take(&mut batch.bytes)).collect();
         connection.send_version(&request, version, bodies, acks != 0);
         link.requests.push_back(batches);
         true
     }
 
-    fn receive(&mut self, now: Instant) -> bool {
+    fn receive(&mut self, now: Instant, look: Look) -> bool {
         let mut progress = false;
-        let ids: Vec<i32> = self.links.keys().copied().collect();
-        for id in ids {
+        let mut last = None;
+        while let Some(id) = self.link_after(last) {
+            last = Some(id);
             while let Some(link) = self.links.get_mut(&id) {
+                if look == Look::Expected && link.is_trusted(now) {
+                    break;
+                }
                 let Some(connection) = &mut link.connection else { break };
                 let late = connection.oldest().filter(|at| now >= *at + self.cluster.config().request_timeout);
                 let received = match (connection.receive(), late) {
@@ -317,6 +354,7 @@ impl Producer {
         match done.decode::<ProduceRequest>(address) {
             Ok(answer) => {
                 self.outage = None;
+                link.heard_at = Some(now);
                 let part = |(index, _): &(usize, Sealed)| {
                     let route = &self.routes[*index];
                     (self.topics[route.topic].name.as_str(), route.partition.0)
@@ -477,6 +515,7 @@ impl Producer {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.connect_at = Some(now + self.cluster.config().backoff(link.tries));
         link.tries += 1;
+        link.heard_at = None;
         let requests = std::mem::take(&mut link.requests);
         let connection = link.connection.take();
         // A broker that closes a connection on which nothing was under way did no harm.

@@ -11,6 +11,9 @@ use super::wire::Form;
 /// Bytes from this size on are spliced in and not copied: below it a copy is cheaper than a further piece to write.
 pub const SPLICE_BYTES_MIN: usize = 4 * 1024;
 
+/// Room for a frame without records, or nearly: most never grow beyond it.
+const HEAD_BYTES: usize = 128;
+
 /// A frame ready to be sent: `head`, interrupted by the splices.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Frame {
@@ -105,6 +108,7 @@ impl Encoder {
     /// again; give `Vec::new()` if there is none.
     pub fn framed(mut buffer: Vec<u8>) -> Encoder {
         buffer.clear();
+        buffer.reserve(HEAD_BYTES);
         buffer.extend_from_slice(&[0; 4]);
         Encoder { frame: Frame { head: buffer, splices: Vec::new() }, spliced_bytes: 0, has_length: true }
     }
