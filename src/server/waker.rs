@@ -7,9 +7,12 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -20,8 +23,17 @@ use crate::broker::Waker;
 pub struct ConnectionWaker {
     signalled: AtomicBool,
     fds: OnceLock<WakeFds>,
-    /// Who sleeps.
-    sleeper: OnceLock<Thread>,
+    #[cfg(target_os = "linux")]
+    bed: Bed,
+}
+
+/// Where a thread sleeps, and why it should not.
+#[cfg(target_os = "linux")]
+#[derive(Default)]
+struct Bed {
+    /// Counts what has happened: a futex.
+    roused: AtomicU32,
+    taken: AtomicBool,
     /// The peer sends no more.
     ended: AtomicBool,
     /// The connection is no more.
@@ -57,7 +69,8 @@ impl Waker for ConnectionWaker {
         if let Some(fds) = self.fds.get() {
             fds.signal();
         }
-        self.rouse();
+        #[cfg(target_os = "linux")]
+        self.bed.rouse();
     }
 }
 
@@ -102,46 +115,39 @@ impl ConnectionWaker {
         Ok(Woken::Socket)
     }
 
-    /// Waits for the broker, or until [`hung_up`](Self::hung_up) tells of what is watched for; `None` waits without end. One
-    /// thread does that for as long as the waker lives. A wake-up from before the call counts.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "all waits poll there"))]
+    /// Waits for the broker, or until [`hung_up`](Self::hung_up) tells of what is watched for; `None` waits without end. A
+    /// wake-up from before the call counts.
+    #[cfg(target_os = "linux")]
     pub fn sleep(&self, watch: Watch, timeout: Option<Duration>) -> Woken {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        // Before the flags are looked at: who sets one after that finds whom to rouse.
-        self.sleeper.get_or_init(std::thread::current);
         loop {
-            if self.signalled.swap(false, Ordering::SeqCst) {
+            let roused = self.bed.lie_down();
+            let woken = if self.signalled.swap(false, Ordering::SeqCst) {
                 if let Some(fds) = self.fds.get() {
                     fds.drain();
                 }
-                return Woken::Broker;
+                Some(Woken::Broker)
+            } else {
+                self.bed.has_lost(watch).then_some(Woken::Socket)
+            };
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let woken = woken.or_else(|| left.is_some_and(|left| left.is_zero()).then_some(Woken::Timeout));
+            if let Some(woken) = woken {
+                self.bed.taken.store(false, Ordering::SeqCst);
+                return woken;
             }
-            let (ended, broken) = (self.ended.load(Ordering::SeqCst), self.broken.load(Ordering::SeqCst));
-            if broken || ended && watch != Watch::Broken {
-                return Woken::Socket;
-            }
-            match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                None => std::thread::park(),
-                Some(Duration::ZERO) => return Woken::Timeout,
-                Some(left) => std::thread::park_timeout(left),
-            }
+            self.bed.sleep(roused, left);
         }
     }
 
     /// The peer sends no more; `broken`: and takes no more.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "all waits poll there"))]
+    #[cfg(target_os = "linux")]
     pub fn hung_up(&self, broken: bool) {
-        self.ended.store(true, Ordering::SeqCst);
+        self.bed.ended.store(true, Ordering::SeqCst);
         if broken {
-            self.broken.store(true, Ordering::SeqCst);
+            self.bed.broken.store(true, Ordering::SeqCst);
         }
-        self.rouse();
-    }
-
-    fn rouse(&self) {
-        if let Some(thread) = self.sleeper.get() {
-            thread.unpark();
-        }
+        self.bed.rouse();
     }
 
     /// Takes a pending wake-up. The flag falls before the descriptor is drained: a wake-up in between sets the flag
@@ -152,6 +158,39 @@ impl ConnectionWaker {
             fds.drain();
         }
         was
+    }
+}
+
+/// The futex is not marked as private to this process, though it is. Linux (from 6.16 on) looks private ones up in a table of a
+/// process's own, which has four places for each processor, however many threads sleep: among ten thousand it takes 20 microseconds
+/// to find the one to wake.
+#[cfg(target_os = "linux")]
+const FUTEX: rustix::thread::futex::Flags = rustix::thread::futex::Flags::empty();
+
+#[cfg(target_os = "linux")]
+impl Bed {
+    /// Before the reasons to stay awake are looked at: whoever has one later changes the number that this gives, and wakes.
+    fn lie_down(&self) -> u32 {
+        self.taken.store(true, Ordering::SeqCst);
+        self.roused.load(Ordering::SeqCst)
+    }
+
+    /// Unless something has happened since `roused`. It may end for no reason.
+    fn sleep(&self, roused: u32, timeout: Option<Duration>) {
+        let timeout = timeout.map(|t| Timespec { tv_sec: t.as_secs() as i64, tv_nsec: t.subsec_nanos().into() });
+        // Whatever it says, the caller looks around.
+        let _ = rustix::thread::futex::wait(&self.roused, FUTEX, roused, timeout.as_ref());
+    }
+
+    fn rouse(&self) {
+        self.roused.fetch_add(1, Ordering::SeqCst);
+        if self.taken.load(Ordering::SeqCst) {
+            let _ = rustix::thread::futex::wake(&self.roused, FUTEX, 1);
+        }
+    }
+
+    fn has_lost(&self, watch: Watch) -> bool {
+        self.broken.load(Ordering::SeqCst) || watch != Watch::Broken && self.ended.load(Ordering::SeqCst)
     }
 }
 
