@@ -4,8 +4,9 @@
 //! the thing on wakes all subscribers, and each looks for itself whether it has what it wants. Subscribing comes
 //! before looking, so no wake-up is lost; waking twice is harmless.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use parking_lot::Mutex;
 
@@ -28,8 +29,10 @@ pub struct WaitList {
 
 #[derive(Default)]
 struct Places {
+    /// The last one is taken.
     wakers: Vec<Option<Arc<dyn Waker>>>,
-    free: Vec<usize>,
+    /// The lowest is taken next, so that a crowd that has gone leaves no long list behind.
+    free: BTreeSet<usize>,
 }
 
 impl WaitList {
@@ -41,7 +44,7 @@ impl WaitList {
     pub fn subscribe(self: &Arc<Self>, waker: &Arc<dyn Waker>) -> Subscription {
         let mut places = self.places.lock();
         let waker = Some(Arc::clone(waker));
-        let place = match places.free.pop() {
+        let place = match places.free.pop_first() {
             Some(place) => {
                 places.wakers[place] = waker;
                 place
@@ -57,6 +60,8 @@ impl WaitList {
 
     /// Wakes all who were on the list before the call.
     pub fn wake_all(&self) {
+        // What they are woken for was written before the count is read, or who comes now sees it.
+        fence(Ordering::SeqCst);
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -86,10 +91,12 @@ pub struct Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut places = self.list.places.lock();
+        let places = &mut *places;
         places.wakers[self.place] = None;
-        places.free.push(self.place);
-        if places.taken() == 0 {
-            *places = Places::default();
+        places.free.insert(self.place);
+        while let Some(None) = places.wakers.last() {
+            places.wakers.pop();
+            places.free.remove(&places.wakers.len());
         }
         self.list.count.store(places.taken(), Ordering::SeqCst);
     }
@@ -137,8 +144,10 @@ mod tests {
         assert!(list.places.lock().wakers.len() <= 100);
         list.wake_all();
         assert_eq!(flag.0.load(Ordering::SeqCst), 34 + 50);
+        crowd.truncate(1);
+        assert_eq!(list.places.lock().wakers.len(), 1, "no longer than its last place that is taken");
         drop(crowd);
-        assert!(list.places.lock().wakers.is_empty());
+        assert!(list.places.lock().wakers.is_empty() && list.places.lock().free.is_empty());
     }
 
     /// Takes itself off the list as soon as it is woken.

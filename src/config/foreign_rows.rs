@@ -59,7 +59,7 @@ fn stored(row: &Row, reason: &'static str) -> Setting {
 const BROKER: &[(&str, &[Row])] = &[
     ("each connection has a thread of its own, and no queue", THREADS),
     ("max.connections bounds them all together", CONNECTIONS),
-    ("the operating system sizes its buffers", SOCKETS),
+    ("the operating system sizes its buffers and queues", SOCKETS),
     ("there is one data directory, and its notes are written with log.flush.offset.checkpoint.interval.ms", DATA),
     ("groups are kept in step with every request", GROUPS),
     ("transactions need no tuning here", TRANSACTIONS),

@@ -1,7 +1,7 @@
 //! Hears of every peer that goes away while its connection waits for the broker: one thread with one epoll(7) for all of them.
 //!
-//! So a connection that waits for records has no second descriptor to be woken by, and ten thousand followers fit into a
-//! limit of twenty thousand open files. Its thread sleeps as cheaply as a thread can.
+//! So a Kafka connection that waits for records has no second descriptor to be woken by, and ten thousand followers fit into
+//! a limit of twenty thousand open files. Its thread sleeps as cheaply as a thread can.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 
 use super::waker::ConnectionWaker;
 
@@ -67,11 +67,13 @@ impl Hangups {
         Ok(watched)
     }
 
-    /// Works until [`stop`](Self::stop).
+    /// Works until [`stop`](Self::stop), and tells of all that was before it.
     pub fn run(&self) {
         let mut events = [MaybeUninit::<epoll::Event>::uninit(); EVENTS_MAX];
+        let mut stopped = None;
         loop {
-            let ready = match epoll::wait(&self.epoll, &mut events, None) {
+            // Once stopped, it only looks.
+            let ready = match epoll::wait(&self.epoll, &mut events, stopped.as_ref()) {
                 Ok((ready, _)) => ready,
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => {
@@ -79,10 +81,15 @@ impl Hangups {
                     return;
                 }
             };
+            // The stop is there at every look.
+            if stopped.is_some() && ready.iter().all(|event| event.data.u64() == STOP_KEY) {
+                return;
+            }
             for event in ready {
                 let key = event.data.u64();
                 if key == STOP_KEY {
-                    return;
+                    stopped = Some(Timespec::default());
+                    continue;
                 }
                 let flags = event.flags;
                 let waker = self.watched.lock().wakers.get(&key).and_then(Weak::upgrade);

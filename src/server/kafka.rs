@@ -29,6 +29,7 @@ pub fn serve(connection: &Connection, first_bytes: Vec<u8>) -> Result<(), Ended>
         reader: FrameReader::new(first_bytes, frame_bytes_max),
         held: None,
         slots: VecDeque::new(),
+        hung_up: false,
         peer_done: false,
         closing: None,
     };
@@ -44,7 +45,9 @@ struct Requests<'a> {
     held: Option<Bytes>,
     /// What is answered, or will be, in the order of the requests.
     slots: VecDeque<Slot>,
-    /// The peer sends no more, but may still read.
+    /// The peer sends no more, but may still read, and some of what it sent may not be read yet.
+    hung_up: bool,
+    /// All that the peer sent is read.
     peer_done: bool,
     /// The request after those in `slots` ends the connection, and why.
     closing: Option<String>,
@@ -92,11 +95,11 @@ impl Requests<'_> {
                 continue;
             }
             let Some(Slot::Waiting(front)) = self.slots.front() else { continue };
-            let watch = if self.peer_done { Watch::Broken } else { Watch::Hangup };
+            let watch = if self.hung_up || self.peer_done { Watch::Broken } else { Watch::Hangup };
             match self.connection.wait(watch, Some(front.deadline_ms()))? {
                 Woken::Broker | Woken::Timeout => {}
                 // What is to be flushed is answered even to a peer that closed its half; who waits for records is gone.
-                Woken::Socket if front.wants_flush() && !self.peer_done => self.peer_done = true,
+                Woken::Socket if front.wants_flush() && watch == Watch::Hangup => self.hung_up = true,
                 Woken::Socket => return Ok(()),
             }
         }

@@ -83,6 +83,8 @@ pub struct Acceptor {
     pub socket: TcpListener,
     pub waker: Arc<ConnectionWaker>,
     pub text: bool,
+    /// So many connections the system has room for, whatever is allowed.
+    pub thread_room: usize,
     #[cfg(target_os = "linux")]
     pub hangups: Arc<Hangups>,
 }
@@ -115,9 +117,10 @@ impl Acceptor {
     }
 
     fn welcome(&self, socket: TcpStream, peer: SocketAddr) {
-        let max = self.core.config().network.connections_max;
-        if self.connections.len() >= max {
-            self.core.warn_of_connection(|| format!("{peer} is refused: {max} connections are open (max.connections)"));
+        let (allowed, open) = (self.core.config().network.connections_max, self.connections.len());
+        if open >= allowed.min(self.thread_room) {
+            let limit = if open >= allowed { "max.connections" } else { "vm.max_map_count has room for no more" };
+            self.core.warn_of_connection(|| format!("{peer} is refused: {open} connections are open ({limit})"));
             return;
         }
         if let Err(error) = self.start(socket, peer) {

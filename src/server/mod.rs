@@ -100,6 +100,8 @@ impl Broker {
         raise_open_file_limit();
         // The ports first: a broker that can't be reached should not touch the data.
         let sockets = listen(&config)?;
+        #[cfg(target_os = "linux")]
+        let hangups = Hangups::new().map_err(StartError::Threads)?;
         let text = config.text.enabled;
         let (core, work) = Core::open(config, disk, clock, listener)?;
         for (name, new) in topics {
@@ -114,7 +116,7 @@ impl Broker {
             acceptors: Vec::new(),
             workers: Vec::new(),
             #[cfg(target_os = "linux")]
-            hangups: Hangups::new().map_err(StartError::Threads)?,
+            hangups,
             addresses: Vec::new(),
             stopped: false,
         };
@@ -192,6 +194,7 @@ impl Broker {
             socket,
             waker: Arc::clone(&waker),
             text,
+            thread_room: thread_room(),
             #[cfg(target_os = "linux")]
             hangups: Arc::clone(&self.hangups),
         };
@@ -225,6 +228,15 @@ fn listen(config: &BrokerConfig) -> Result<Vec<(Arc<ListenerName>, TcpListener)>
     config.listeners.iter().map(bind).collect()
 }
 
+/// How many connections' threads this process has room for. Each takes four mappings of memory, and where the last of them fails
+/// it takes the process with it (rust-lang/rust#78497); some are left for everything else.
+fn thread_room() -> usize {
+    const MAPPINGS_EACH: usize = 4;
+    const MAPPINGS_LEFT: usize = 8192;
+    let allowed = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse().ok());
+    allowed.map_or(usize::MAX, |allowed: usize| allowed.saturating_sub(MAPPINGS_LEFT) / MAPPINGS_EACH)
+}
+
 /// Takes as many open files as this process may have: every connection and every log needs some.
 fn raise_open_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -249,6 +261,7 @@ mod tests {
 
     #[test]
     fn a_thousand_clients_can_come_at_once() {
+        raise_open_file_limit();
         let config = BrokerConfig::from_pairs([("listeners", "PLAINTEXT://127.0.0.1:0")]).expect("settings");
         let sockets = listen(&config).expect("listens");
         let address = sockets[0].1.local_addr().expect("bound");

@@ -318,7 +318,7 @@ impl Producer {
                 match received {
                     Ok(Some(done)) => {
                         progress = true;
-                        let is_last = connection.in_flight() == 0;
+                        let is_last = done.answer.is_some() && connection.in_flight() == 0;
                         self.answered(id, done, now);
                         // Nothing more can come; the next round looks whether the broker has closed.
                         if is_last {
