@@ -11,7 +11,7 @@ use rafka::protocol::kafka::api::delete_records::{DeleteRecordsPartition, Delete
 use rafka::protocol::kafka::api::fetch::{FetchPartition, FetchTopic};
 use rafka::protocol::kafka::api::metadata::MetadataRequestTopic;
 use rafka::protocol::kafka::api::*;
-use rafka::protocol::kafka::{ApiKey, RecordsField};
+use rafka::protocol::kafka::{ApiKey, RecordsField, request_frame};
 use rafka::record::{BatchBuilder, BatchHeader, BatchView, Codec, HEADER_BYTES, ProducerStamp};
 
 const ACKS_ALL: i16 = -1;
@@ -361,6 +361,38 @@ fn pipelined_produce_requests_are_answered_in_order() {
             assert_eq!(kafka.receive::<MetadataRequest>(12).topics.len(), 1);
         }
     }
+}
+
+#[test]
+fn who_says_that_nothing_more_comes_is_answered_whole() {
+    const PEERS: i64 = 4;
+    const ROUNDS: i64 = 10;
+    const PRODUCED: i32 = 40;
+    let server = Server::start(&["--topic", "t"]);
+    // Several at once, so that some wait for a flush that another one is in.
+    std::thread::scope(|scope| {
+        for peer in 0..PEERS {
+            let server = &server;
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    let mut frames = Vec::new();
+                    for number in 0..PRODUCED {
+                        let request =
+                            produce_request("t", ACKS_ALL, batch(&["value"], producer(peer * ROUNDS + round, number)));
+                        frames.extend(request_frame(&request, PRODUCE_BY_NAME, number, None, Vec::new()).to_bytes());
+                        // It does not wait for a flush, so what is behind it is not read before its turn.
+                        let request = MetadataRequest::default();
+                        frames.extend(request_frame(&request, 9, number, None, Vec::new()).to_bytes());
+                    }
+                    let mut kafka = KafkaConnection::to(server);
+                    kafka.send_raw(&frames);
+                    kafka.end_half();
+                    let answers = std::iter::from_fn(|| kafka.frame()).count();
+                    assert_eq!(answers, 2 * PRODUCED as usize, "peer {peer}, round {round}");
+                }
+            });
+        }
+    });
 }
 
 #[test]

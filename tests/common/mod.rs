@@ -174,6 +174,11 @@ impl KafkaConnection {
         self.socket.write_all(bytes).expect("sends");
     }
 
+    /// Says that nothing more comes; answers can still be read.
+    pub fn end_half(&mut self) {
+        self.socket.shutdown(Shutdown::Write).expect("ends its half");
+    }
+
     /// One frame without its length; `None` when the broker has closed the connection.
     pub fn frame(&mut self) -> Option<Vec<u8>> {
         let mut length = [0; 4];
