@@ -72,7 +72,7 @@ impl BatchBuilder {
         }
         let out = &mut self.bytes;
         out.reserve(length + HEAD_BYTES_MAX);
-        let mut head = Head::new();
+        let mut head = Head::default();
         head.varint(length as i64);
         head.byte(0);
         head.varint(timestamp_delta);
@@ -81,7 +81,7 @@ impl BatchBuilder {
         if let Some(key) = key {
             head.write(out);
             out.extend_from_slice(key);
-            head = Head::new();
+            head = Head::default();
         }
         head.varint(length_of(value));
         head.write(out);

@@ -62,6 +62,7 @@ pub fn write_i64(out: &mut Vec<u8>, value: i64) {
 
 /// The small fields at the head of a record, put together before they go into its batch in one piece of a fixed size: asking a
 /// `Vec` for room for each byte costs more than all the bytes.
+#[derive(Default)]
 pub struct Head {
     bytes: [u8; HEAD_BYTES_MAX],
     len: usize,
@@ -71,11 +72,6 @@ pub struct Head {
 pub const HEAD_BYTES_MAX: usize = 32;
 
 impl Head {
-    #[inline(always)]
-    pub fn new() -> Head {
-        Head { bytes: [0; HEAD_BYTES_MAX], len: 0 }
-    }
-
     #[inline(always)]
     pub fn byte(&mut self, byte: u8) {
         self.bytes[self.len % HEAD_BYTES_MAX] = byte;
