@@ -60,6 +60,9 @@ class Member:
 
     def _follow(self, stream):
         for line in stream:
+            if not line.endswith(b"\n"):
+                # Its writer was killed in the middle of it.
+                break
             line = line.decode("utf-8", "backslashreplace").rstrip("\n")
             if not self.make.understand(self, line):
                 self.rest.append(line)
