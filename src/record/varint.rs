@@ -52,12 +52,17 @@ pub fn write_i32(out: &mut Vec<u8>, value: i32) {
 
 #[inline]
 pub fn write_i64(out: &mut Vec<u8>, value: i64) {
+    encode(value, |byte| out.push(byte));
+}
+
+#[inline(always)]
+fn encode(value: i64, mut put: impl FnMut(u8)) {
     let mut rest = zigzag(value);
     while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
+        put(rest as u8 | 0x80);
         rest >>= 7;
     }
-    out.push(rest as u8);
+    put(rest as u8);
 }
 
 /// The small fields at the head of a record, put together before they go into its batch in one piece of a fixed size: asking a
@@ -80,12 +85,7 @@ impl Head {
 
     #[inline(always)]
     pub fn varint(&mut self, value: i64) {
-        let mut rest = zigzag(value);
-        while rest >= 0x80 {
-            self.byte(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        self.byte(rest as u8);
+        encode(value, |byte| self.byte(byte));
     }
 
     /// Quick where `out` has room for [`HEAD_BYTES_MAX`].

@@ -94,7 +94,7 @@ impl Connection {
         outcome
     }
 
-    /// Reads once into `received`, at least `room` bytes if they are there.
+    /// Reads once into `received`, which is given room for so many bytes more.
     pub fn read_more(&self, received: &mut Vec<u8>, room: usize) -> io::Result<Received> {
         received.reserve(room);
         loop {

@@ -85,10 +85,10 @@ impl ConnectionWaker {
             }
         };
         // Set before the descriptor existed, or between the last look and now: see `take`.
-        if self.take(fds) {
+        if self.take(Some(fds)) {
             return Ok(Woken::Broker);
         }
-        let timeout = timeout.map(|t| Timespec { tv_sec: t.as_secs() as i64, tv_nsec: t.subsec_nanos().into() });
+        let timeout = timeout.map(timespec);
         let flags = match watch {
             Watch::Input => PollFlags::IN | hangup(),
             Watch::Hangup => hangup(),
@@ -104,7 +104,7 @@ impl ConnectionWaker {
             Err(error) => return Err(error.into()),
         }
         let signalled = !polled[1].revents().is_empty();
-        if self.take(fds) {
+        if self.take(Some(fds)) {
             return Ok(Woken::Broker);
         }
         if signalled {
@@ -122,10 +122,7 @@ impl ConnectionWaker {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
             let roused = self.bed.lie_down();
-            let woken = if self.signalled.swap(false, Ordering::SeqCst) {
-                if let Some(fds) = self.fds.get() {
-                    fds.drain();
-                }
+            let woken = if self.take(self.fds.get()) {
                 Some(Woken::Broker)
             } else {
                 self.bed.has_lost(watch).then_some(Woken::Socket)
@@ -152,9 +149,9 @@ impl ConnectionWaker {
 
     /// Takes a pending wake-up. The flag falls before the descriptor is drained: a wake-up in between sets the flag
     /// again and is found by the next wait, whether or not its byte was drained.
-    fn take(&self, fds: &WakeFds) -> bool {
+    fn take(&self, fds: Option<&WakeFds>) -> bool {
         let was = self.signalled.swap(false, Ordering::SeqCst);
-        if was {
+        if let Some(fds) = fds.filter(|_| was) {
             fds.drain();
         }
         was
@@ -177,7 +174,7 @@ impl Bed {
 
     /// Unless something has happened since `roused`. It may end for no reason.
     fn sleep(&self, roused: u32, timeout: Option<Duration>) {
-        let timeout = timeout.map(|t| Timespec { tv_sec: t.as_secs() as i64, tv_nsec: t.subsec_nanos().into() });
+        let timeout = timeout.map(timespec);
         // Whatever it says, the caller looks around.
         let _ = rustix::thread::futex::wait(&self.roused, FUTEX, roused, timeout.as_ref());
     }
@@ -192,6 +189,10 @@ impl Bed {
     fn has_lost(&self, watch: Watch) -> bool {
         self.broken.load(Ordering::SeqCst) || watch != Watch::Broken && self.ended.load(Ordering::SeqCst)
     }
+}
+
+fn timespec(length: Duration) -> Timespec {
+    Timespec { tv_sec: length.as_secs() as i64, tv_nsec: length.subsec_nanos().into() }
 }
 
 /// The peer closed its writing side, or all of it. Where only the latter can be asked for, a client that gives up
