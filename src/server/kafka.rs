@@ -97,7 +97,9 @@ impl Requests<'_> {
             let Some(Slot::Waiting(front)) = self.slots.front() else { continue };
             let watch = if self.hung_up || self.peer_done { Watch::Broken } else { Watch::Hangup };
             match self.connection.wait(watch, Some(front.deadline_ms()))? {
-                Woken::Broker | Woken::Timeout => {}
+                Woken::Broker | Woken::Timeout => {
+                    self.look(false);
+                }
                 // What is to be flushed is answered even to a peer that closed its half; who waits for records is gone.
                 Woken::Socket if front.wants_flush() && watch == Watch::Hangup => self.hung_up = true,
                 Woken::Socket => return Ok(()),
@@ -127,7 +129,7 @@ impl Requests<'_> {
             let core = &self.connection.core;
             match answer(core, &self.connection.caller, frame.clone(), core.now()) {
                 Answer::Reply(reply) if self.slots.is_empty() => {
-                    send_reply(&mut &*self.connection.socket, &reply)?;
+                    send_reply(&mut &*self.connection.socket, &reply, false)?;
                 }
                 Answer::Reply(reply) => self.slots.push_back(Slot::Ready(reply)),
                 Answer::Wait(pending) => self.slots.push_back(Slot::Waiting(pending)),
@@ -151,30 +153,35 @@ impl Requests<'_> {
             && self.slots.iter().all(flushes)
     }
 
-    /// Lets the first in line look whether it has what it waits for.
+    /// Lets those in line look whether they have what they wait for, up to the first that has not: one flush serves many, and
+    /// an answer that is due must not wait for the flush of a request that came after it.
     fn look(&mut self, last: bool) -> bool {
         let core = &self.connection.core;
-        let Some(Slot::Waiting(front)) = self.slots.front_mut() else { return true };
-        match front.look(core, core.now(), last) {
-            None => false,
-            Some(Answer::Reply(reply)) => {
-                self.slots[0] = Slot::Ready(reply);
-                true
+        let mut at = 0;
+        while let Some(slot) = self.slots.get_mut(at) {
+            if let Slot::Waiting(pending) = slot {
+                match pending.look(core, core.now(), last) {
+                    None => break,
+                    Some(Answer::Reply(reply)) => *slot = Slot::Ready(reply),
+                    Some(Answer::Wait(pending)) => {
+                        *slot = Slot::Waiting(pending);
+                        return true;
+                    }
+                    Some(Answer::Silent | Answer::Close(_)) => {
+                        self.slots.remove(at);
+                        return true;
+                    }
+                }
             }
-            Some(Answer::Wait(pending)) => {
-                self.slots[0] = Slot::Waiting(pending);
-                true
-            }
-            Some(Answer::Silent | Answer::Close(_)) => {
-                self.slots.pop_front();
-                true
-            }
+            at += 1;
         }
+        at > 0
     }
 
     fn send_ready(&mut self) -> Result<(), Ended> {
         while let Some(Slot::Ready(reply)) = self.slots.front() {
-            send_reply(&mut &*self.connection.socket, reply)?;
+            let more = matches!(self.slots.get(1), Some(Slot::Ready(_)));
+            send_reply(&mut &*self.connection.socket, reply, more)?;
             self.slots.pop_front();
         }
         Ok(())

@@ -13,6 +13,8 @@ mod input;
 mod kafka;
 mod listener;
 mod output;
+#[cfg(test)]
+mod shared_flush_tests;
 mod text;
 mod waker;
 

@@ -25,8 +25,8 @@ pub trait Output {
     fn send_file(&mut self, file: &dyn DiskFile, position: u64, len: usize) -> io::Result<()>;
 }
 
-/// Sends a whole reply, its files in their places.
-pub fn send_reply(output: &mut dyn Output, reply: &Reply) -> io::Result<()> {
+/// Sends a whole reply, its files in their places. `more` says that another one follows at once.
+pub fn send_reply(output: &mut dyn Output, reply: &Reply, more: bool) -> io::Result<()> {
     let mut slices = reply.slices.iter();
     let mut slice_of = |len: usize| {
         let slice = slices.next().filter(|slice| slice.len == len);
@@ -45,12 +45,12 @@ pub fn send_reply(output: &mut dyn Output, reply: &Reply) -> io::Result<()> {
                 }
             }
         }
-        return output.send(&whole, false);
+        return output.send(&whole, more);
     }
     let mut pieces = reply.frame.pieces().peekable();
     while let Some(piece) = pieces.next() {
         match piece {
-            Piece::Bytes(bytes) => output.send(bytes, pieces.peek().is_some())?,
+            Piece::Bytes(bytes) => output.send(bytes, more || pieces.peek().is_some())?,
             Piece::Elsewhere(len) => {
                 let slice = slice_of(len)?;
                 output.send_file(&*slice.file, slice.position, slice.len)?;
@@ -177,7 +177,7 @@ mod tests {
         for (len, calls, files) in [(1, 1, 0), (TOGETHER_BYTES_MAX / 2, 1, 0), (TOGETHER_BYTES_MAX, 2, 1)] {
             let (reply, expected) = reply(len);
             let mut sent = Sent::default();
-            send_reply(&mut sent, &reply).expect("sent");
+            send_reply(&mut sent, &reply, false).expect("sent");
             assert_eq!((sent.calls, sent.files), (calls, files), "{len} bytes");
             assert!(sent.bytes == expected, "{len} bytes");
         }
@@ -188,7 +188,7 @@ mod tests {
         for len in [100, 2 * TOGETHER_BYTES_MAX] {
             let (reply, _) = reply(len);
             let slices = vec![LogSlice { len: len - 1, ..reply.slices[0].clone() }];
-            assert!(send_reply(&mut Sent::default(), &Reply { slices, ..reply }).is_err());
+            assert!(send_reply(&mut Sent::default(), &Reply { slices, ..reply }, false).is_err());
         }
     }
 }
