@@ -1,11 +1,12 @@
 //! The machine's disk, but for segments' log files: of those it knows the length, and the bytes only if asked to keep
-//! them. Nothing is ever synced.
+//! them. Nothing is ever synced; a sync takes as long as it is told to.
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use rafka::log::names::Kind;
 use rafka::log::{Disk, DiskFile, FileFacts, OpenMode, RealDisk};
@@ -15,12 +16,13 @@ const POISONED: &str = "no thread panics with it";
 #[derive(Debug)]
 pub struct NullDisk {
     keep: bool,
+    sync: Duration,
     logs: Mutex<HashMap<PathBuf, Arc<NullFile>>>,
 }
 
 impl NullDisk {
-    pub fn new(keep: bool) -> NullDisk {
-        NullDisk { keep, logs: Mutex::default() }
+    pub fn new(keep: bool, sync: Duration) -> NullDisk {
+        NullDisk { keep, sync, logs: Mutex::default() }
     }
 
     fn known(&self, path: &Path) -> Option<Arc<NullFile>> {
@@ -36,7 +38,7 @@ impl Disk for NullDisk {
         // An empty file has the name, so that directories are listed as ever.
         RealDisk.open(path, mode)?;
         let mut logs = self.logs.lock().expect(POISONED);
-        let file = logs.entry(path.to_owned()).or_insert_with(|| Arc::new(NullFile::new(self.keep)));
+        let file = logs.entry(path.to_owned()).or_insert_with(|| Arc::new(NullFile::new(self.keep, self.sync)));
         if mode == OpenMode::Replace {
             file.set_len(0)?;
         }
@@ -93,12 +95,13 @@ impl Disk for NullDisk {
 #[derive(Debug)]
 struct NullFile {
     bytes: AtomicU64,
+    sync: Duration,
     kept: Option<RwLock<Vec<u8>>>,
 }
 
 impl NullFile {
-    fn new(keep: bool) -> NullFile {
-        NullFile { bytes: AtomicU64::new(0), kept: keep.then(RwLock::default) }
+    fn new(keep: bool, sync: Duration) -> NullFile {
+        NullFile { bytes: AtomicU64::new(0), sync, kept: keep.then(RwLock::default) }
     }
 }
 
@@ -131,6 +134,9 @@ impl DiskFile for NullFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        if !self.sync.is_zero() {
+            std::thread::sleep(self.sync);
+        }
         Ok(())
     }
 

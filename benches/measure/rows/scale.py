@@ -4,9 +4,9 @@ import time
 
 from .. import machine
 from ..bench import ratio
-from ..processes import cpu_seconds, io_counts, memory_mib
+from ..processes import Bare, cpu_seconds, io_counts, memory_mib
 from .row import row
-from .throughput import MEMORY_MIB, OS
+from .throughput import BARE, MEMORY_MIB, OS
 
 PROBE = machine.example("probe")
 BATCH_BYTES = 16 * 1024
@@ -59,34 +59,57 @@ def _(bench):
 
 @row("big", "1 to 20 GB in one partition")
 def _(bench):
-    sizes = [1, 2] if bench.quick else [1, 5, 10, 20]
-    bench.need_space(sizes[-1] + 2)
-    lines = bench.lines(1_000_000)
-    gigabyte = f"for n in $(seq 10); do cat {lines}; done | rafka-produce -b $B Big"
+    last = 6 if bench.quick else 20
+    bench.need_space(last + 2)
+    gigabyte = f"for n in $(seq 10); do cat {bench.lines(1_000_000)}; done"
+    # What the machine does once so much is written, without any broker.
+    with Bare(bench.home / "bare.log") as server:
+        bare = Growth(bench, "the bare minimum")
+        for _ in range(last):
+            bare.by_one(f"{gigabyte} | {BARE} produce {server.address}", server.process.pid)
+        bare = bare.ends()
     broker = bench.start(bench.rafka(*OS))
     address, pid = broker.address, broker.process.pid
     bench.run(f"rafka-admin -b {address} create-topic Big")
     began = int(time.time() * 1000)
-    filled, rates, lookups = 0, [], []
-    for size in sizes:
-        for _ in range(size - 1 - filled):
-            bench.run(gigabyte, broker=address)
-        # The disk is idle before what is timed.
-        bench.run("sync")
-        turn = bench.run(gigabyte, watch=pid, broker=address)
-        filled = size
-        rates.append(bench.found(f"the {ordinal(size)} GB", "M lines/s", [10 / turn.seconds], [turn]))
-        lookups.append([lookup(bench, address, pid, f"offsets {address} Big {SAMPLES}")])
-        lookups[-1].append(lookup(bench, address, pid, f"times {address} Big {SAMPLES} {began} {int(time.time() * 1000) - 1000}"))
-    bench.at_least(f"the rate of the {ordinal(sizes[-1])} GB against the first", ratio(rates[-1], rates[0]), 0.9, "times")
+    rafka, lookups = Growth(bench, "rafka-produce"), []
+    for size in range(1, last + 1):
+        rafka.by_one(f"{gigabyte} | rafka-produce -b {address} Big", pid)
+        if size in (1, last):
+            offsets = lookup(bench, address, pid, f"offsets {address} Big {SAMPLES}")
+            times = lookup(bench, address, pid, f"times {address} Big {SAMPLES} {began} {int(time.time() * 1000) - 1000}")
+            lookups.append((offsets, times))
+    bench.at_least(f"the rate of GB {last - 2} to {last} against GB 1 to 3", rafka.ends(), 0.9, "times")
+    bench.told("the same of the bare minimum", bare, "times")
     for at, (kind, limit) in enumerate((("offset", OFFSET_PAGES), ("time", TIME_PAGES))):
         pages = [each[at][0] for each in lookups]
-        bench.at_most(f"pages read to find one {kind}, at {sizes[-1]} GB", pages[-1], limit)
+        bench.at_most(f"pages read to find one {kind}, at {last} GB", pages[-1], limit)
         bench.at_most(f"the same against 1 GB ({kind})", max(pages[-1], 1) / max(pages[0], 1), END_TO_END, "times")
         bench.told(f"pages read to find one {kind}, at 1 GB", pages[0])
-        bench.told(f"CPU to find one {kind}, at {sizes[-1]} GB", lookups[-1][at][1], "ms")
-    bench.at_most(f"broker memory with {sizes[-1]} GB", memory_mib(pid), MEMORY_MIB, "MiB")
+        bench.told(f"CPU to find one {kind}, at {last} GB", lookups[-1][at][1], "ms")
+    bench.at_most(f"broker memory with {last} GB", memory_mib(pid), MEMORY_MIB, "MiB")
     bench.notes.append("Pages are those that the broker read for itself; the batch that it sends is not among them.")
+
+
+class Growth:
+    """One gigabyte after the other into one log."""
+
+    def __init__(self, bench, name):
+        self.bench, self.name, self.turns = bench, name, []
+
+    def by_one(self, command, pid):
+        # The disk is idle before what is timed.
+        self.bench.run("sync")
+        self.turns.append(self.bench.run(command, watch=pid))
+
+    def ends(self):
+        """The rate of the last three against that of the first three."""
+        found = []
+        for first in (0, (len(self.turns) - 3) // 2, len(self.turns) - 3):
+            turns = self.turns[first : first + 3]
+            name = f"{self.name}, GB {first + 1} to {first + 3}"
+            found.append(self.bench.found(name, "M lines/s", [10 / turn.seconds for turn in turns], turns))
+        return ratio(found[-1], found[0])
 
 
 def lookup(bench, address, pid, command):
@@ -97,6 +120,3 @@ def lookup(bench, address, pid, command):
     read = max(0, io_counts(pid)["rchar"] - before - answered)
     return read / PAGE_BYTES / SAMPLES, (cpu_seconds(pid) - cpu) * 1000 / SAMPLES
 
-
-def ordinal(number):
-    return {1: "1st", 2: "2nd"}.get(number, f"{number}th")
