@@ -39,4 +39,9 @@ pub trait Pending: Send {
 
     /// Whether it waits for a flush, which the waiting thread then runs itself if nobody else does.
     fn wants_flush(&self) -> bool;
+
+    /// Whether the flush that it waits for is done, by whomever: then [`look`](Self::look) answers.
+    fn flush_is_done(&self) -> bool {
+        false
+    }
 }

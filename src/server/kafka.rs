@@ -15,7 +15,7 @@ use crate::broker::{Answer, Pending, Reply, answer};
 use crate::protocol::kafka::ApiKey;
 
 /// Produce requests of one connection that may share a flush. Java and librdkafka send 5 at most.
-const SHARED_FLUSH_MAX: usize = 16;
+pub(super) const SHARED_FLUSH_MAX: usize = 16;
 
 enum Slot {
     Ready(Reply),
@@ -29,6 +29,7 @@ pub fn serve(connection: &Connection, first_bytes: Vec<u8>) -> Result<(), Ended>
         reader: FrameReader::new(first_bytes, frame_bytes_max),
         held: None,
         slots: VecDeque::new(),
+        shared: 0,
         hung_up: false,
         peer_done: false,
         closing: None,
@@ -45,6 +46,8 @@ struct Requests<'a> {
     held: Option<Bytes>,
     /// What is answered, or will be, in the order of the requests.
     slots: VecDeque<Slot>,
+    /// So many requests have joined those that wait since a flush was last asked for. Some have no slot: acks=0.
+    shared: usize,
     /// The peer sends no more, but may still read, and some of what it sent may not be read yet.
     hung_up: bool,
     /// All that the peer sent is read.
@@ -79,6 +82,11 @@ impl Requests<'_> {
                 }
                 continue;
             };
+            // What is due goes out before anything else is read, appended or flushed.
+            if front.flush_is_done() && self.look(false) {
+                continue;
+            }
+            let Some(Slot::Waiting(front)) = self.slots.front() else { continue };
             let flushes = front.wants_flush();
             if flushes {
                 if !stopping && self.may_share() && self.reader.more_waits(&self.connection.socket) {
@@ -87,6 +95,7 @@ impl Requests<'_> {
                     }
                     self.peer_done = true;
                 }
+                self.shared = 0;
                 core.flusher().run();
             }
             // What is being flushed is worth the wait even now: it was accepted, and is going to be kept.
@@ -97,9 +106,7 @@ impl Requests<'_> {
             let Some(Slot::Waiting(front)) = self.slots.front() else { continue };
             let watch = if self.hung_up || self.peer_done { Watch::Broken } else { Watch::Hangup };
             match self.connection.wait(watch, Some(front.deadline_ms()))? {
-                Woken::Broker | Woken::Timeout => {
-                    self.look(false);
-                }
+                Woken::Broker | Woken::Timeout => {}
                 // What is to be flushed is answered even to a peer that closed its half; who waits for records is gone.
                 Woken::Socket if front.wants_flush() && watch == Watch::Hangup => self.hung_up = true,
                 Woken::Socket => return Ok(()),
@@ -126,6 +133,7 @@ impl Requests<'_> {
                 self.held = Some(frame);
                 return Ok(());
             }
+            self.shared += usize::from(!self.slots.is_empty());
             let core = &self.connection.core;
             match answer(core, &self.connection.caller, frame.clone(), core.now()) {
                 Answer::Reply(reply) if self.slots.is_empty() => {
@@ -149,7 +157,7 @@ impl Requests<'_> {
         };
         self.closing.is_none()
             && self.held.is_none()
-            && self.slots.len() < SHARED_FLUSH_MAX
+            && self.slots.len().max(self.shared) < SHARED_FLUSH_MAX
             && self.slots.iter().all(flushes)
     }
 
@@ -160,7 +168,8 @@ impl Requests<'_> {
         let mut at = 0;
         while let Some(slot) = self.slots.get_mut(at) {
             if let Slot::Waiting(pending) = slot {
-                match pending.look(core, core.now(), last) {
+                // A stop does not end the wait for a flush, only that of the first in line for anything else.
+                match pending.look(core, core.now(), last && !pending.wants_flush()) {
                     None => break,
                     Some(Answer::Reply(reply)) => *slot = Slot::Ready(reply),
                     Some(Answer::Wait(pending)) => {

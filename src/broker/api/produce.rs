@@ -300,4 +300,8 @@ impl Pending for WaitingProduce {
     fn wants_flush(&self) -> bool {
         true
     }
+
+    fn flush_is_done(&self) -> bool {
+        self.made.iter().all(|made| made.partition.kept(&made.promise) != Kept::NotYet)
+    }
 }
