@@ -87,8 +87,7 @@ impl Requests<'_> {
                 continue;
             }
             let Some(Slot::Waiting(front)) = self.slots.front() else { continue };
-            let flushes = front.wants_flush();
-            if flushes {
+            if front.wants_flush() {
                 if !stopping && self.may_share() && self.reader.more_waits(&self.connection.socket) {
                     if let Ok(Filled::Bytes) = self.reader.fill(&self.connection.socket) {
                         continue;
@@ -98,9 +97,7 @@ impl Requests<'_> {
                 self.shared = 0;
                 core.flusher().run();
             }
-            // What is being flushed is worth the wait even now: it was accepted, and is going to be kept.
-            let last = stopping && !flushes;
-            if self.look(last) {
+            if self.look(stopping) {
                 continue;
             }
             let Some(Slot::Waiting(front)) = self.slots.front() else { continue };
@@ -163,13 +160,13 @@ impl Requests<'_> {
 
     /// Lets those in line look whether they have what they wait for, up to the first that has not: one flush serves many, and
     /// an answer that is due must not wait for the flush of a request that came after it.
-    fn look(&mut self, last: bool) -> bool {
+    fn look(&mut self, stopping: bool) -> bool {
         let core = &self.connection.core;
         let mut at = 0;
         while let Some(slot) = self.slots.get_mut(at) {
             if let Slot::Waiting(pending) = slot {
-                // A stop does not end the wait for a flush, only that of the first in line for anything else.
-                match pending.look(core, core.now(), last && !pending.wants_flush()) {
+                // What is being flushed is worth the wait even at a stop: it was accepted, and is going to be kept.
+                match pending.look(core, core.now(), stopping && !pending.wants_flush()) {
                     None => break,
                     Some(Answer::Reply(reply)) => *slot = Slot::Ready(reply),
                     Some(Answer::Wait(pending)) => {

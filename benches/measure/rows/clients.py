@@ -85,8 +85,9 @@ def _(bench):
 def _(bench):
     need("kcat")
     count = 500_000 if bench.quick else 2_000_000
-    command = "kcat -C -b $B -t $T -o beginning -e -q > /dev/null"
-    found = from_each(bench, {"": command, UNSTOPPED: command.replace("-C", f"-C {KCAT_QUEUE}")}, count)
+    options = {"": "", UNSTOPPED: KCAT_QUEUE}
+    commands = {added: f"kcat -C {more} -b $B -t $T -o beginning -e -q > /dev/null" for added, more in options.items()}
+    found = from_each(bench, commands, count)
     judge(bench, found)
     bench.at_least(f"the same{UNSTOPPED}, policy os", ratio(found[f"policy os{UNSTOPPED}"], found[f"null broker{UNSTOPPED}"]), WITHIN, judged=False)
     bench.notes.append(

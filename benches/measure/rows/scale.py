@@ -67,7 +67,7 @@ def _(bench):
         bare = Growth(bench, "the bare minimum")
         for _ in range(last):
             bare.by_one(f"{gigabyte} | {BARE} produce {server.address}", server.process.pid)
-        bare = bare.ends()
+        bare_ends = bare.ends()
     broker = bench.start(bench.rafka(*OS))
     address, pid = broker.address, broker.process.pid
     bench.run(f"rafka-admin -b {address} create-topic Big")
@@ -80,7 +80,7 @@ def _(bench):
             times = lookup(bench, address, pid, f"times {address} Big {SAMPLES} {began} {int(time.time() * 1000) - 1000}")
             lookups.append((offsets, times))
     bench.at_least(f"the rate of GB {last - 2} to {last} against GB 1 to 3", rafka.ends(), 0.9, "times")
-    bench.told("the same of the bare minimum", bare, "times")
+    bench.told("the same of the bare minimum", bare_ends, "times")
     for at, (kind, limit) in enumerate((("offset", OFFSET_PAGES), ("time", TIME_PAGES))):
         pages = [each[at][0] for each in lookups]
         bench.at_most(f"pages read to find one {kind}, at {last} GB", pages[-1], limit)
@@ -119,4 +119,3 @@ def lookup(bench, address, pid, command):
     # What goes out by sendfile is counted as read, too, and so are requests by some kernels.
     read = max(0, io_counts(pid)["rchar"] - before - answered)
     return read / PAGE_BYTES / SAMPLES, (cpu_seconds(pid) - cpu) * 1000 / SAMPLES
-

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 
 use super::payload::Id;
 use crate::base::{Offset, TopicPartition};
@@ -63,6 +64,8 @@ pub(super) struct Judgement {
 pub(super) struct Found<'a> {
     pub(super) start: Offset,
     pub(super) records: &'a [Option<Id>],
+    /// Where nothing could be read. Whoever read has told of it.
+    pub(super) unreadable: &'a [Range<Offset>],
 }
 
 impl Found<'_> {
@@ -103,7 +106,9 @@ fn in_order(
     for (index, record) in found.records.iter().enumerate() {
         let offset = found.start.plus(index as i64);
         let Some(id) = *record else {
-            judgement.faults.push(Fault::Altered { offset });
+            if !found.unreadable.iter().any(|stretch| stretch.contains(&offset)) {
+                judgement.faults.push(Fault::Altered { offset });
+            }
             continue;
         };
         let next = streams.entry(id.stream).or_insert(0);
@@ -179,7 +184,7 @@ impl fmt::Display for Told<'_> {
                 write!(f, "{place}: {} {} at offset {offset}, where there is {}", named(id), made(how), named(found))
             }
             Fault::Another { made: how, id, offset, found: None } => {
-                write!(f, "{place}: {} {} at offset {offset}, where other bytes stand", named(id), made(how))
+                write!(f, "{place}: {} {} at offset {offset}, where it is not", named(id), made(how))
             }
             Fault::Altered { offset } => write!(f, "{place}: nobody sent the record at offset {offset}"),
             Fault::LeftOut { id, offset, found } => {
@@ -208,7 +213,7 @@ mod tests {
 
     fn judged(delivery: Delivery, records: &[(u32, u64)], promises: &[Promise]) -> Judgement {
         let records: Vec<_> = records.iter().map(|(stream, number)| Some(id(*stream, *number))).collect();
-        let found = Found { start: START, records: &records };
+        let found = Found { start: START, records: &records, unreadable: &[] };
         judge(delivery, &found, promises, &BTreeSet::new(), &mut Streams::new())
     }
 
@@ -257,7 +262,7 @@ mod tests {
     #[test]
     fn what_a_producer_gave_up_may_be_missing() {
         let records = [Some(id(1, 0)), Some(id(1, 3))];
-        let found = Found { start: START, records: &records };
+        let found = Found { start: START, records: &records, unreadable: &[] };
         let excused = BTreeSet::from([id(1, 1), id(1, 2)]);
         let mut streams = Streams::new();
         assert_eq!(judge(Delivery::Once, &found, &[], &excused, &mut streams).faults, []);
@@ -267,7 +272,7 @@ mod tests {
     #[test]
     fn order_goes_on_where_the_log_was_trimmed() {
         let records = [Some(id(1, 7)), Some(id(2, 0))];
-        let found = Found { start: START, records: &records };
+        let found = Found { start: START, records: &records, unreadable: &[] };
         let mut streams = Streams::from([(1, 7)]);
         assert_eq!(judge(Delivery::Once, &found, &[], &BTreeSet::new(), &mut streams).faults, []);
         assert_eq!(streams, Streams::from([(1, 8), (2, 1)]));
@@ -275,8 +280,20 @@ mod tests {
 
     #[test]
     fn bytes_that_nobody_sent_are_found() {
-        let found = Found { start: START, records: &[None] };
+        let found = Found { start: START, records: &[None], unreadable: &[] };
         let judgement = judge(Delivery::Once, &found, &[], &BTreeSet::new(), &mut Streams::new());
         assert_eq!(judgement.faults, [Fault::Altered { offset: START }]);
+    }
+
+    #[test]
+    fn what_cant_be_read_is_lost_if_it_was_promised_and_else_the_readers_to_tell() {
+        let records = [None, None, Some(id(1, 0))];
+        let unreadable = [START..START.plus(2)];
+        let found = Found { start: START, records: &records, unreadable: &unreadable };
+        let promises = [acknowledged(id(2, 0), 1, Some(10))];
+        let judgement = judge(Delivery::Once, &found, &promises, &BTreeSet::new(), &mut Streams::new());
+        assert_eq!((judgement.kept, judgement.lost), (0, 1));
+        let missed = Fault::Another { made: Made::Acknowledged, id: id(2, 0), offset: START, found: None };
+        assert_eq!(judgement.faults, [missed]);
     }
 }

@@ -1,6 +1,6 @@
 //! Reading everything back through the broker, and comparing it with the ledger.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
 use super::judge::{Found, Judgement, Told, judge, pass};
@@ -47,6 +47,7 @@ impl Reading {
 struct Column {
     bounds: Bounds,
     records: Vec<Option<Id>>,
+    unreadable: Vec<Range<Offset>>,
 }
 
 /// Reads all partitions from their starts to their ends as they are now, and judges them by what was promised before that.
@@ -61,10 +62,11 @@ pub(super) fn read_back(
     let mut cluster = Cluster::connect(patient(address))?;
     let mut reading = Reading::default();
     commits(&mut cluster, ledger, &before, &mut reading)?;
-    let columns = columns(cluster)?;
+    let columns = columns(cluster, &mut reading.faults)?;
     for (place, (page, column)) in Place::all().zip(before.iter().zip(&columns)) {
         start(place, ledger, page, column.bounds.start, &mut reading);
-        let found = Found { start: column.bounds.start, records: &column.records };
+        let Column { bounds, records, unreadable } = column;
+        let found = Found { start: bounds.start, records, unreadable };
         // Records may have been given up while this was reading; the newest list is the right one.
         let excused = ledger.change(place, |page| page.excused.clone());
         let judgement = judge(place.delivery(), &found, &page.promises, &excused, &mut page.before.clone());
@@ -114,7 +116,8 @@ fn patient(address: &Address) -> ClientConfig {
     ClientConfig { connect_timeout: STANDSTILL, request_timeout: STANDSTILL, ..client(address, None) }
 }
 
-fn columns(mut cluster: Cluster) -> Result<Vec<Column>, ClientError> {
+/// What can't be read is a fault, and the reading goes on behind it.
+fn columns(mut cluster: Cluster, faults: &mut Vec<String>) -> Result<Vec<Column>, ClientError> {
     let names: Vec<TopicPartition> = Place::all().map(Place::name).collect();
     let mut topics: Vec<TopicName> = names.iter().map(|name| name.topic.clone()).collect();
     topics.dedup();
@@ -124,10 +127,25 @@ fn columns(mut cluster: Cluster) -> Result<Vec<Column>, ClientError> {
     for (name, bounds) in names.iter().zip(&bounds) {
         consumer.assign(name, bounds.start, Some(bounds.end));
     }
-    let mut columns: Vec<Column> = bounds.into_iter().map(|bounds| Column { bounds, records: Vec::new() }).collect();
+    let mut columns: Vec<Column> =
+        bounds.into_iter().map(|bounds| Column { bounds, records: Vec::new(), unreadable: Vec::new() }).collect();
     let until = Instant::now() + STANDSTILL;
     while !consumer.is_done() {
-        let Some(mut chunk) = consumer.next(Some(until), &mut [])? else {
+        let next = match consumer.next(Some(until), &mut []) {
+            Err(ClientError::Damaged { topic, partition, offset, reason }) => {
+                let name = TopicPartition { topic: TopicName::new(&topic)?, partition };
+                let Some(place) = Place::named(&topic, partition) else { continue };
+                let Column { bounds, records, unreadable } = &mut columns[place.0];
+                let behind = consumer.find_behind_damage(&name, offset)?.unwrap_or(bounds.end).min(bounds.end);
+                faults.push(format!("{name}: the offsets {offset} to {} can't be read: {reason}", behind.0 - 1));
+                records.resize(usize::try_from(behind.since(bounds.start)).unwrap_or(0), None);
+                unreadable.push(offset..behind);
+                consumer.seek(&name, behind);
+                continue;
+            }
+            next => next?,
+        };
+        let Some(mut chunk) = next else {
             if Instant::now() >= until {
                 let what = "reading everything back".to_owned();
                 return Err(ClientError::TimedOut { what, waited_ms: STANDSTILL.as_millis() });
@@ -135,7 +153,7 @@ fn columns(mut cluster: Cluster) -> Result<Vec<Column>, ClientError> {
             continue;
         };
         let Some(place) = Place::named(chunk.topic(), chunk.partition()) else { continue };
-        let Column { bounds, records } = &mut columns[place.0];
+        let Column { bounds, records, .. } = &mut columns[place.0];
         let _ = chunk.read(|record| {
             // Every offset has its record: one that is skipped shifts all behind it, and the judge sees that.
             let next = bounds.start.plus(records.len() as i64);
